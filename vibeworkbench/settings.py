@@ -1,0 +1,261 @@
+"""Every setting, with its meaning, unit and default. Frozen; read once at start-up from a TOML file.
+
+The file is ``vibeworkbench.toml`` in the data directory, or the one named by ``VIBEWORKBENCH_SETTINGS``. Unknown keys and
+wrong types are refused with the key's name: a misspelt setting never passes silently.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from vibeworkbench.errors import InvalidInput
+
+Ratio = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Right = Literal["viewer", "analyst", "operator", "admin"]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the settings file."""
+
+
+class StorageSettings(Section):
+    """Where the state lives."""
+
+    url: str = ""
+    """SQLAlchemy URL of the state; empty means SQLite in the data directory. Never put a password here: name an
+    environment variable with ``url_env`` instead."""
+    url_env: str = ""
+    """Name of the environment variable that holds the URL; wins over ``url``."""
+    busy_timeout_s: Positive = 15.0
+    """How long a transaction waits for another process's lock."""
+    readers: Count = 2
+    """Threads that run read transactions."""
+
+
+class PartySettings(Section):
+    """A party beside the built-in ones."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    """First part of the room's address."""
+    recording: bool = True
+    """Whether its messages get a ``seq`` from the event log and can be replayed."""
+    read: Right = "viewer"
+    """Lowest role that may join."""
+    write: Right = "operator"
+    """Lowest role that may say something."""
+
+
+class RoomSettings(Section):
+    """Broadcast rooms."""
+
+    heartbeat_s: Positive = 10.0
+    """Interval of the server's own pings."""
+    dead_after_s: Positive = 10.0
+    """A member silent for this long after a ping is dead."""
+    ring_bytes: Count = 16 * 2**20
+    """Encoded history of one room kept in memory; older messages are read from the event log."""
+    backlog_bytes: Count = 2**20
+    """How far one member may lag behind the room's head before it is closed with 4408."""
+    message_bytes: Count = 256 * 2**10
+    """Largest message a client may send."""
+    members: Count = 5000
+    """Most members of one room."""
+    keep_days: Positive = 7.0
+    """Messages older than this are forgotten."""
+    keep_messages: Count = 100_000
+    """Messages of one room beyond this number are forgotten, oldest first."""
+    writes_per_s: Positive = 200.0
+    """Messages a second that one member may write before 4429; not applied to operators and above on ``relay``."""
+    parties: tuple[PartySettings, ...] = ()
+    """Parties of your own."""
+
+
+class HttpTarget(Section, tag="http", tag_field="kind"):
+    """An HTTP endpoint and what it must answer."""
+
+    name: str
+    url: str
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    expect_status: tuple[int, ...] = (200,)
+    body_contains: str = ""
+    """Text that must occur in the first 64 KiB of the answer; empty asks for none."""
+    json_equals: dict[str, str | int | float | bool | None] = {}
+    """Dotted path in a JSON answer and the value it must have, for instance ``{"status" = "ok"}``."""
+    slow_after_s: Positive = 2.0
+    timeout_s: Positive = 5.0
+    verify_tls: bool = True
+
+
+class TcpTarget(Section, tag="tcp", tag_field="kind"):
+    """A port that must accept a connection."""
+
+    name: str
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    timeout_s: Positive = 5.0
+
+
+class TlsTarget(Section, tag="tls", tag_field="kind"):
+    """A TLS endpoint whose certificate must stay valid."""
+
+    name: str
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 443
+    server_name: str = ""
+    """SNI name; empty means the host."""
+    warn_days: Positive = 21.0
+    critical_days: Positive = 7.0
+    ca_file: str = ""
+    """PEM file of an own authority; empty trusts the system's."""
+    timeout_s: Positive = 5.0
+
+
+class FilesTarget(Section, tag="files", tag_field="kind"):
+    """Log files found by a glob and tailed."""
+
+    name: str
+    glob: str
+    error_levels: tuple[str, ...] = ("error", "critical", "fatal")
+    max_bytes: Count = 64 * 2**20
+    """Most bytes of one file that one scan reads; the next scan goes on from there."""
+
+
+class WorkspaceTarget(Section, tag="workspace", tag_field="kind"):
+    """A git work tree whose code health is looked at; only files that git tracks are read."""
+
+    name: str
+    path: str
+    tools: tuple[Literal["markers", "ruff", "mypy", "eslint", "tsc", "pip-check"], ...] = (
+        "markers",
+        "ruff",
+        "mypy",
+        "eslint",
+        "tsc",
+        "pip-check",
+    )
+    timeout_s: Positive = 60.0
+    """Limit for one tool."""
+
+
+Target = HttpTarget | TcpTarget | TlsTarget | FilesTarget | WorkspaceTarget
+
+
+class HostThresholds(Section):
+    """Where the host's checks speak. Each has a lower value at which the issue clears (hysteresis)."""
+
+    cpu_ratio: Ratio = 0.95
+    cpu_clear_ratio: Ratio = 0.85
+    memory_ratio: Ratio = 0.92
+    memory_clear_ratio: Ratio = 0.85
+    swap_ratio: Ratio = 0.80
+    swap_clear_ratio: Ratio = 0.60
+    space_ratio: Ratio = 0.90
+    space_critical_ratio: Ratio = 0.97
+    space_clear_ratio: Ratio = 0.85
+    inodes_ratio: Ratio = 0.90
+    inodes_clear_ratio: Ratio = 0.85
+    load_per_cpu: Positive = 4.0
+    load_clear_per_cpu: Positive = 2.0
+    open_files_ratio: Ratio = 0.80
+    open_files_clear_ratio: Ratio = 0.70
+    zombies: Count = 20
+    zombies_clear: Count = 10
+
+
+class ProcessSettings(Section):
+    """What is read of processes."""
+
+    arguments: bool = False
+    """Whether command-line arguments are kept (then masked); off keeps pid, name and user only."""
+    top: Count = 20
+    """How many processes get their full attributes in one sweep, by CPU and by memory."""
+    memory_ratio: Ratio = 0.50
+    """Share of the machine's memory at which one process becomes a finding."""
+    memory_clear_ratio: Ratio = 0.40
+
+
+class OpsSettings(Section):
+    """Scans."""
+
+    scan_limit_s: Positive = 30.0
+    """Limit for a whole scan; what ran out of time is a finding."""
+    collector_limit_s: Positive = 10.0
+    """Limit for each collector; code health has the sum of its tools' limits, within the scan's."""
+    probes_at_once: Count = 50
+    """Probes under way at the same time."""
+    host: HostThresholds = HostThresholds()
+    processes: ProcessSettings = ProcessSettings()
+    mounts_ignore: tuple[str, ...] = ("/proc/**", "/sys/**", "/dev/**", "/run/**", "/snap/**", "/boot/efi")
+    """Globs of mount points whose space and inodes are not judged."""
+    disabled_collectors: tuple[str, ...] = ()
+    """Names of collectors that no scan runs."""
+    disabled_checks: tuple[str, ...] = ()
+    """Ids of checks that judge nothing."""
+    targets: tuple[Target, ...] = ()
+    """Targets beside those added over REST; the default needs none."""
+    keep_scans: Count = 1000
+    """Finished scans kept."""
+
+
+class ScheduleSettings(Section):
+    """One scan on a clock."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+    cron: str
+    """Five fields, evaluated in ``timezone``."""
+    scope: Literal["full", "incremental"]
+    timezone: str = "UTC"
+    """IANA name of the zone in which the fields are meant."""
+    grace_s: Positive = 6 * 3600.0
+    """A missed fire is made up once when it is no older than this."""
+
+
+DEFAULT_SCHEDULES = (
+    ScheduleSettings(name="full", cron="0 2 * * *", scope="full"),
+    ScheduleSettings(name="incremental", cron="0 */4 * * *", scope="incremental"),
+)
+
+
+class WebSettings(Section):
+    """REST."""
+
+    body_bytes: Count = 2**20
+    """Largest request body of a JSON route."""
+    poll_s: Positive = 25.0
+    """Longest wait of a long poll."""
+
+
+class Settings(Section):
+    """The whole file."""
+
+    storage: StorageSettings = StorageSettings()
+    rooms: RoomSettings = RoomSettings()
+    ops: OpsSettings = OpsSettings()
+    schedules: tuple[ScheduleSettings, ...] = DEFAULT_SCHEDULES
+    web: WebSettings = WebSettings()
+
+
+def settings_from_toml(text: str) -> Settings:
+    """The settings of a TOML text.
+
+    Raises:
+        InvalidInput: The text is no TOML, or a key is unknown or of the wrong type; ``field`` names it.
+    """
+    try:
+        return msgspec.toml.decode(text.encode(), type=Settings)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at ")
+        field = path.strip("`").removeprefix("$.")
+        raise InvalidInput(f"settings: {field or 'file'}: {reason}", field=field, reason=reason) from None
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"settings: not valid TOML: {error}", field="", reason=str(error)) from None
+
+
+def settings_from_file(path: Path) -> Settings:
+    """The settings of a file; all defaults when there is none at ``path``."""
+    return settings_from_toml(path.read_text("utf-8")) if path.exists() else Settings()

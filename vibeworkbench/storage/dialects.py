@@ -1,0 +1,85 @@
+"""All that differs between databases, in one place: SQLite's pragmas and locks, insert-on-conflict, failure names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.dialects.postgresql as postgresql
+import sqlalchemy.dialects.sqlite as sqlite
+import sqlalchemy.exc
+
+from vibeworkbench.errors import Unavailable
+
+
+def open_engine(url: str, busy_timeout_s: float) -> sa.Engine:
+    """An engine whose transactions take the write lock at once and wait for it, on SQLite as elsewhere.
+
+    Source: https://www.sqlite.org/lang_transaction.html (BEGIN IMMEDIATE), https://www.sqlite.org/wal.html
+    """
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, busy_timeout_s)
+    return engine
+
+
+def _prepare_sqlite(engine: sa.Engine, busy_timeout_s: float) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver starts no transaction of its own: "begin" below does
+        for pragma in (
+            f"busy_timeout = {int(busy_timeout_s * 1000)}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _on_begin(connection: sa.Connection) -> None:
+        reading_only = connection.get_execution_options().get("reading_only", False)
+        connection.exec_driver_sql("BEGIN" if reading_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection whose reads all see one instant, and which takes no write lock."""
+    with engine.connect() as connection:
+        options: dict[str, Any] = (
+            {"reading_only": True}
+            if engine.dialect.name == "sqlite"
+            else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        connection = connection.execution_options(**options)
+        with connection.begin():
+            yield connection
+
+
+def insert_or_ignore(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """The row stands in the table; true when this call put it there, false when a unique key was taken."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+
+@contextmanager
+def storage_failures_named() -> Iterator[None]:
+    """A database that is busy, full, read-only or gone raises ``Unavailable`` instead of the driver's error."""
+    try:
+        yield
+    except sqlalchemy.exc.OperationalError as error:
+        text = str(error.orig).lower()
+        reason = next((said for sign, said in _REASONS.items() if sign in text), "it does not answer")
+        raise Unavailable(f"the storage cannot be used now: {reason}", retry_after_s=2.0, reason=reason) from error
+
+
+_REASONS = {
+    "locked": "another process holds its lock",
+    "busy": "another process holds its lock",
+    "full": "the disk is full",
+    "readonly": "it may only be read",
+    "read-only": "it may only be read",
+    "unable to open": "its file cannot be opened",
+    "disk i/o": "the disk reports an error",
+}

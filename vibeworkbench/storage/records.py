@@ -1,0 +1,212 @@
+"""The operational state: one database, short transactions, and the event log whose ``seq`` they draw.
+
+A transaction that changes something also says so: ``transaction.say(message)``. The messages get their ``seq`` inside the
+transaction, from a counter row for each room; its row lock makes commit order equal ``seq`` order on every database. After
+the commit they are handed to the listener on the event loop, in commit order. What is rolled back was never said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from vibeworkbench.storage import dialects
+
+T = TypeVar("T")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+log_epoch = sa.Table(
+    "log_epoch",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.String(32), nullable=False),
+)
+
+room_log = sa.Table(
+    "room_log",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("party", sa.String(64), nullable=False),
+    sa.Column("room", sa.String(256), nullable=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("oldest_seq", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("party", "room"),
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("room_id", sa.Integer, sa.ForeignKey("room_log.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("timestamp_ms", sa.BigInteger, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be said to a recording room.
+
+    Attributes:
+        party: First part of the room's address.
+        room: Second part.
+        type: The message's ``type``.
+        timestamp_ms: Unix milliseconds.
+        data: JSON text of the message's ``data``, already encoded: it is stored and sent as it is.
+    """
+
+    party: str
+    room: str
+    type: str
+    timestamp_ms: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message that is committed, with its place in the room's history."""
+
+    seq: int
+    message: Message
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One transaction under way: its connection, and what it will have said once committed."""
+
+    connection: sa.Connection
+    _said: list[Message] = field(default_factory=list)
+
+    def say(self, message: Message) -> None:
+        """``message`` gets its ``seq`` at the commit of this transaction, or is never said."""
+        self._said.append(message)
+
+    def draw(self) -> list[Event]:
+        """The said messages with their ``seq``, inserted; called once, just before the commit."""
+        by_room: dict[tuple[str, str], list[Message]] = {}
+        for message in self._said:
+            by_room.setdefault((message.party, message.room), []).append(message)
+        drawn = {room: iter(append(self.connection, *room, messages)) for room, messages in sorted(by_room.items())}
+        return [next(drawn[message.party, message.room]) for message in self._said]
+
+
+def append(connection: sa.Connection, party: str, room: str, messages: Sequence[Message]) -> list[Event]:
+    """``messages`` stand at the end of the room's log, with the next ``seq`` numbers in their order."""
+    room_id, last = _advance(connection, party, room, len(messages))
+    first = last - len(messages) + 1
+    events = [Event(first + index, message) for index, message in enumerate(messages)]
+    connection.execute(
+        sa.insert(event),
+        [
+            {
+                "room_id": room_id,
+                "seq": each.seq,
+                "type": each.message.type,
+                "timestamp_ms": each.message.timestamp_ms,
+                "data": each.message.data.decode(),
+            }
+            for each in events
+        ],
+    )
+    return events
+
+
+def _advance(connection: sa.Connection, party: str, room: str, count: int) -> tuple[int, int]:
+    here = (room_log.c.party == party) & (room_log.c.room == room)
+    step = (
+        sa.update(room_log)
+        .where(here)
+        .values(last_seq=room_log.c.last_seq + count)
+        .returning(room_log.c.id, room_log.c.last_seq)
+    )
+    row = connection.execute(step).one_or_none()
+    if row is None:
+        dialects.insert_or_ignore(connection, room_log, {"party": party, "room": room, "last_seq": 0, "oldest_seq": 1})
+        row = connection.execute(step).one()
+    return row.id, row.last_seq
+
+
+class Database:
+    """The state's one door: write transactions one after the other, read transactions beside them.
+
+    Work is a plain function of a transaction (or connection) and runs in a thread; the event loop never waits for a disk.
+    """
+
+    def __init__(self, engine: sa.Engine, readers: int = 2) -> None:
+        self.engine = engine
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="vw-write")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="vw-read")
+        self._listener: Callable[[Sequence[Event]], None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = threading.Event()
+
+    def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """``listener`` gets the events of every later commit, in commit order, on the event loop that calls this."""
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """What ``work`` returned, committed, and its events handed to the listener before the caller goes on.
+
+        Raises:
+            Unavailable: The storage is busy, full or gone; nothing of the work is stored.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What ``work`` returned, seen at one instant of the database."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    def write_now(self, work: Callable[[Transaction], T]) -> T:
+        """Like ``write``, for callers that may wait (the writer thread, migrations, the command line)."""
+        with dialects.storage_failures_named(), self.engine.begin() as connection:
+            transaction = Transaction(connection)
+            result = work(transaction)
+            events = transaction.draw()
+        if events and self._listener is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._listener, events)
+        return result
+
+    def read_now(self, work: Callable[[sa.Connection], T]) -> T:
+        """Like ``read``, for callers that may wait."""
+        with dialects.storage_failures_named(), dialects.reading(self.engine) as connection:
+            return work(connection)
+
+    def close(self) -> None:
+        """All work that was taken is done; the connections are closed."""
+        self._writer.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def epoch_of(transaction: Transaction) -> str:
+    """The epoch of this database's event log: 32 hexadecimal digits, drawn once, when it is empty."""
+    found = transaction.connection.execute(sa.select(log_epoch.c.epoch)).scalar_one_or_none()
+    if found is not None:
+        return str(found)
+    epoch = uuid.uuid4().hex
+    transaction.connection.execute(sa.insert(log_epoch), {"id": 1, "epoch": epoch})
+    return epoch
+
+
+def encode(data: Mapping[str, Any] | msgspec.Struct) -> bytes:
+    """The JSON text of a message's ``data``."""
+    return msgspec.json.encode(data)
