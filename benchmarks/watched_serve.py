@@ -1,0 +1,42 @@
+"""``vibeworkbench serve`` with a clock in each callback of its event loop: how much CPU did the longest one use?
+
+The loop's thread CPU time is read around every callback; at SIGUSR1 the longest ones are written to the file that
+``BENCH_CALLBACKS`` names and the record starts anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from vibeworkbench.cli import main
+
+longest: list[tuple[float, str]] = []
+_run = asyncio.Handle._run
+
+
+def _timed_run(handle: asyncio.Handle) -> None:
+    before = time.thread_time()
+    _run(handle)
+    used = time.thread_time() - before
+    if used > 0.005 or len(longest) < 10:
+        heapq.heappush(longest, (used, repr(handle)[:300]))
+        if len(longest) > 10:
+            heapq.heappop(longest)
+
+
+def _write(*_: Any) -> None:
+    with open(os.environ["BENCH_CALLBACKS"], "w", encoding="utf-8") as file:
+        json.dump([{"cpu_ms": used * 1e3, "callback": text} for used, text in sorted(longest, reverse=True)], file)
+    longest.clear()
+
+
+asyncio.Handle._run = _timed_run  # type: ignore[method-assign]  # a measuring harness, not the product
+signal.signal(signal.SIGUSR1, _write)
+sys.exit(main())
