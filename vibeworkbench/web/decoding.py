@@ -1,0 +1,149 @@
+"""Strict decoding of bodies and query strings, with refusals that name the field, the reason and what would do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from vibeworkbench.errors import InvalidInput
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+_NAMED_FIELD = re.compile(r"(?:missing required|unknown) field `([^`]+)`")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+_COLLECTIONS = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """A body or query string without fields."""
+
+
+def decode_body(body: bytes, kind: type[S]) -> S:
+    """The struct that the JSON text ``body`` means; an empty body means ``{}``.
+
+    Raises:
+        InvalidInput: It is no JSON (``position`` says where) or no such struct (``field``, ``reason``, ``allowed``).
+    """
+    try:
+        return msgspec.json.decode(body.strip() or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise refusal(error, kind, "body") from None
+    except msgspec.DecodeError as error:
+        found = _BYTE.search(str(error))
+        position = int(found[1]) if found else len(body)
+        raise _malformed(str(error).removeprefix("JSON is malformed: "), position) from None
+    except UnicodeDecodeError:
+        raise _malformed("it is not UTF-8 text", _first_undecodable(body)) from None
+    except RecursionError:
+        raise _malformed("it is nested too deeply", 0) from None
+
+
+def _malformed(reason: str, position: int) -> InvalidInput:
+    message = f"The body is not valid JSON: {reason}."
+    return InvalidInput(message, field="body", reason=reason, position=position)
+
+
+def _first_undecodable(body: bytes) -> int:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def decode_query(arguments: Mapping[str, Sequence[str]], kind: type[S]) -> S:
+    """The struct that a query string means. Fields that hold many take repeated parameters and comma lists.
+
+    Raises:
+        InvalidInput: A parameter is unknown, repeated without need, or has no such value; ``field`` names it.
+    """
+    many = {field.encode_name for field in _struct_type(kind).fields if _is_collection(field.type)}
+    values: dict[str, Any] = {}
+    for name, given in arguments.items():
+        if name in many:
+            values[name] = [part for text in given for part in text.split(",") if part]
+        elif len(given) > 1:
+            raise InvalidInput(f"{name}: given more than once.", field=name, reason="given more than once")
+        else:
+            values[name] = given[0]
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise refusal(error, kind, "query") from None
+
+
+def refusal(error: msgspec.ValidationError, kind: type[msgspec.Struct], whole: str) -> InvalidInput:
+    """What ``error`` says, for people and programs.
+
+    Args:
+        error: What msgspec raised while it decoded a ``kind``.
+        kind: The struct that was expected; allowed values are read from it.
+        whole: How to call the whole thing when no field is to blame (``body``, ``query``).
+    """
+    reason, _, path = str(error).partition(" - at ")
+    steps = [name or index for name, index in _STEP.findall(path.strip("`"))]
+    field = path.strip("`").removeprefix("key in ").strip("`").removeprefix("$").removeprefix(".")
+    named = _NAMED_FIELD.search(reason)
+    attributes: dict[str, Any] = {}
+    if named:
+        field = f"{field}.{named[1]}".removeprefix(".")
+    if "missing required" not in reason:
+        allowed = _allowed(_reached(inspect.type_info(kind), steps), names=named is not None)
+        attributes = {"allowed": allowed} if allowed else {}
+    hint = f" Allowed: {', '.join(map(str, attributes['allowed']))}." if attributes else ""
+    return InvalidInput(f"{field or whole}: {reason}.{hint}", field=field or whole, reason=reason, **attributes)
+
+
+def _reached(start: inspect.Type, steps: Sequence[str]) -> list[inspect.Type]:
+    reached = list(_alternatives(start))
+    for step in steps:
+        reached = [deeper for here in reached for found in _inside(here, step) for deeper in _alternatives(found)]
+    return reached
+
+
+def _alternatives(found: inspect.Type) -> Iterator[inspect.Type]:
+    if isinstance(found, inspect.UnionType):
+        for each in found.types:
+            yield from _alternatives(each)
+    elif isinstance(found, inspect.Metadata):
+        yield from _alternatives(found.type)
+    else:
+        yield found
+
+
+def _inside(here: inspect.Type, step: str) -> Iterator[inspect.Type]:
+    if isinstance(here, inspect.StructType):
+        yield from (field.type for field in here.fields if field.encode_name == step)
+    elif isinstance(here, inspect.DictType):
+        yield here.value_type
+    elif isinstance(here, _COLLECTIONS):
+        yield here.item_type
+
+
+def _allowed(reached: Sequence[inspect.Type], *, names: bool) -> list[Any]:
+    allowed: list[Any] = []
+    for here in reached:
+        if names and isinstance(here, inspect.StructType):
+            allowed += [field.encode_name for field in here.fields]
+        elif not names and isinstance(here, inspect.LiteralType):
+            allowed += here.values
+        elif not names and isinstance(here, inspect.EnumType):
+            allowed += [member.value for member in here.cls]
+        elif not names and isinstance(here, inspect.StructType) and here.tag is not None:
+            allowed.append(here.tag)
+    return list(dict.fromkeys(allowed))
+
+
+def _struct_type(kind: type[msgspec.Struct]) -> inspect.StructType:
+    found = inspect.type_info(kind)
+    assert isinstance(found, inspect.StructType)
+    return found
+
+
+def _is_collection(found: inspect.Type) -> bool:
+    return any(isinstance(each, _COLLECTIONS) for each in _alternatives(found))

@@ -1,0 +1,120 @@
+"""What a REST method is, said once: the decorator runs it, the OpenAPI document describes it.
+
+    class Scan(ApiHandler):
+        subsystem = "ops"
+
+        @operation(summary="Run a scan", role=Role.operator, body=ScanOrder, answer=ScanBody, errors=(409,))
+        async def post(self, *, body: ScanOrder) -> ScanBody: ...
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from vibeworkbench.web.decoding import Nothing, decode_body, decode_query
+from vibeworkbench.web.roles import Role
+
+if TYPE_CHECKING:
+    from vibeworkbench.web.handlers import ApiHandler
+
+Action = Literal["read", "write", "execute"]
+Method = Callable[..., Awaitable[Any]]
+
+MARK = "vibeworkbench_operation"
+"""Attribute of a handler's method that holds its ``Operation``."""
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """All that is known of one REST method.
+
+    Attributes:
+        summary: One line.
+        role: Lowest role that may call it; ``None`` means everybody, without login.
+        body: Struct of the JSON body; ``None`` takes none.
+        query: Struct of the query string; ``None`` takes none.
+        answer: Struct of the answer's JSON body; ``None`` has none, ``str`` is text of ``media_type``.
+        status: Status of success.
+        also: Further statuses of success, with what they mean.
+        errors: Statuses of refusal beside those that every operation has.
+        description: What the summary leaves out.
+        action: What Jupyter's authorizer is asked for.
+        media_type: Content type of the answer.
+    """
+
+    summary: str
+    role: Role | None
+    body: type[msgspec.Struct] | None
+    query: type[msgspec.Struct] | None
+    answer: Any
+    status: int
+    also: Mapping[int, str]
+    errors: tuple[int, ...]
+    description: str
+    action: Action | None
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body with a status and headers of its own, for methods that do not always answer the same status."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def operation(
+    *,
+    summary: str,
+    role: Role | None,
+    body: type[msgspec.Struct] | None = None,
+    query: type[msgspec.Struct] | None = None,
+    answer: Any = None,
+    status: int = 200,
+    also: Mapping[int, str] | None = None,
+    errors: tuple[int, ...] = (),
+    description: str = "",
+    action: Action | None = None,
+    media_type: str = JSON,
+) -> Callable[[Method], Method]:
+    """The method admits, decodes, and encodes as its ``Operation`` says; see there for the arguments.
+
+    The method gets ``body`` and ``query`` only when they are declared, and each path parameter in snake_case. It returns
+    a struct, text, ``None`` or an ``Answer``; it raises a ``WorkbenchError``, and catches nothing.
+    """
+    said = Operation(
+        summary, role, body, query, answer, status, also or {}, errors, description, action, media_type
+    )
+
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        async def run(handler: ApiHandler, **path: str) -> None:
+            await handler.admit(said)
+            given = _decoded(handler, said)
+            handler.answer(said, await method(handler, **path, **given))
+
+        setattr(run, MARK, said)
+        if role is None:
+            setattr(run, "__allow_unauthenticated", True)  # noqa: B010 - Jupyter's mark for public endpoints
+        return run
+
+    return decorate
+
+
+def _decoded(handler: ApiHandler, said: Operation) -> dict[str, Any]:
+    query = decode_query(handler.query_parameters(), said.query or Nothing)
+    body = decode_body(handler.json_body(), said.body or Nothing)
+    given: dict[str, Any] = {}
+    if said.query is not None:
+        given["query"] = query
+    if said.body is not None:
+        given["body"] = body
+    return given
