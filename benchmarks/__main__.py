@@ -1,4 +1,4 @@
-"""``python -m benchmarks [fanout|resume|scan …]``: runs them, prints the tables, writes ``benchmarks/results/*.json``."""
+"""``python -m benchmarks [NAME …]``: runs them, prints the tables, writes ``benchmarks/results/*.json``."""
 
 from __future__ import annotations
 

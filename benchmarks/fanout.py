@@ -1,4 +1,4 @@
-"""bench fanout: what it costs to tell many members the same, beside PartyServer, ``websockets`` and a plain tornado loop."""
+"""bench fanout: what it costs to tell many members the same, beside PartyServer, ``websockets`` and tornado."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CONTENDERS = (
 
 
 def measured(contenders: tuple[Contender, ...] = CONTENDERS, repeats: int = 3, seconds: float = 2.0) -> dict[str, Any]:
-    """The figures of every contender: medians over ``repeats`` runs, contenders in turn so that drift hits all alike."""
+    """The figures of every contender: medians over ``repeats`` runs, in turn so that drift hits all alike."""
     rows: dict[str, dict[str, Any]] = {each.name: {} for each in contenders}
     for size in SIZES:
         runs: dict[str, list[dict[str, float]]] = {each.name: [] for each in contenders}
@@ -167,8 +167,7 @@ def _promise(what: str, measured_value: float, wanted: float, sign: str) -> dict
 def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| server | N | saturated: deliveries/s | CPU µs each | one in flight: CPU µs each | p50 / p99 ms "
-        "| 5,000 deliveries/s: p50 / p99 ms | RSS MiB |",
+        "| server | N | saturated, per s | CPU µs each | one in flight| CPU µs each | p50 / p99 ms | 5,000/s p50 / p99 ms | MiB |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, sizes in figures["rows"].items():
@@ -181,7 +180,5 @@ def table(figures: dict[str, Any]) -> str:
     lines += ["", "| 2 of 22 members never read | undisturbed p99 ms | p99 ms of the others | server grew MiB |"]
     lines += ["|---|--:|--:|--:|"]
     for name, row in figures["stalled"].items():
-        lines.append(
-            f"| {name} | {row['calm_p99_ms']:.2f} | {row['disturbed_p99_ms']:.2f} | {row['grown_mib']:.1f} |"
-        )
+        lines.append(f"| {name} | {row['calm_p99_ms']:.2f} | {row['disturbed_p99_ms']:.2f} | {row['grown_mib']:.1f} |")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """One client program for every server: many WebSocket members on one epoll loop, counting and checking what arrives.
 
-Each message carries ``#N`` and ten digits. A member checks that the numbers arrive gapless and in order; the load knows for
-each number how many members have it, so that it can keep a stated number of messages in flight.
+Each message carries ``#N`` and ten digits. A member checks that the numbers arrive gapless and in order; the load
+knows for each number how many members have it, so that it can keep a stated number of messages in flight.
 """
 
 from __future__ import annotations
@@ -87,11 +87,10 @@ class Member:
             marks = list(MARK.finditer(data))
             seen = [int(mark[1]) for mark in marks]
             self.rest = data[marks[-1].end() :] if marks else data[-512:]
-        if len(seen):
+        if seen:
             expected = range(first, first + len(seen))
-            assert seen[0] == first and seen[-1] == expected[-1] and len(seen) == len(expected), (
-                f"lost, doubled or reordered: expected {first}, got {seen[:3]} … {seen[-1]}"
-            )
+            complete = (seen[0], seen[-1], len(seen)) == (first, expected[-1], len(expected))
+            assert complete, f"lost, doubled or reordered: expected {first}, got {seen[:3]} … {seen[-1]}"
             self.last = expected[-1]
         return range(first, self.last + 1)
 
@@ -108,8 +107,10 @@ class Member:
 
 @dataclass(slots=True)
 class Result:
-    """What one run measured. Latencies are milliseconds from the send until a member (``deliveries``) or the last
-    member (``rounds``) had the message."""
+    """What one run measured.
+
+    Latencies are milliseconds from the send until a member (``deliveries``) or the last one (``rounds``) had the message.
+    """
 
     messages: int
     deliveries: int
@@ -121,7 +122,9 @@ class Result:
 class Load:
     """``readers`` members and one writer in one room of one server."""
 
-    def __init__(self, port: int, path: str, readers: int, *, token: str = "", constant: bool, stalled: int = 0) -> None:
+    def __init__(
+        self, port: int, path: str, readers: int, *, token: str = "", constant: bool, stalled: int = 0
+    ) -> None:
         self.members: dict[int, Member] = {}
         self.epoll = select.epoll()
         self.stalled: list[socket.socket] = []
@@ -229,8 +232,7 @@ class Load:
             until_next = started + (self.next - first) / per_second - time.perf_counter()
             for numbers in self._received(max(0.0, min(until_next, 0.05))):
                 at = time.perf_counter()
-                for number in numbers:
-                    latencies.append((at - sent_at[number - first]) * 1e3)
+                latencies.extend((at - sent_at[number - first]) * 1e3 for number in numbers)
                 received += len(numbers)
             self._send()
         return Result(total, received, time.perf_counter() - started, deliveries_ms=latencies)

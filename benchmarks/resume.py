@@ -111,7 +111,7 @@ def _come_back(server: Server, path: str, members: int, behind: int) -> tuple[in
 def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        f"| {figures['members']} members, {figures['behind']} messages each | wall s | CPU s | µs CPU each | grew MiB |",
+        f"| {figures['members']} members, {figures['behind']} messages | wall s | CPU s | µs CPU each | grew MiB |",
         "|---|--:|--:|--:|--:|",
     ]
     for name, row in figures["rows"].items():

@@ -93,7 +93,12 @@ def partyserver_built() -> Path:
     for name in ("package.json", "package-lock.json", ".npmrc", "worker.js", "config.capnp"):
         shutil.copy(HERE / "peers" / "partyserver" / name, folder / name)
     if not (folder / "node_modules").exists():
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     bundle = "--bundle --format=esm --external:cloudflare:* --external:node:* --outfile=bundle.js --log-level=error"
     subprocess.run(["node_modules/.bin/esbuild", "worker.js", *bundle.split()], cwd=folder, check=True)
     return folder
@@ -101,7 +106,7 @@ def partyserver_built() -> Path:
 
 @contextmanager
 def partyserver() -> Iterator[Server]:
-    """npm ``partyserver`` on ``workerd``, its room in memory."""
+    """The npm package ``partyserver`` on ``workerd``, its room in memory."""
     folder = partyserver_built()
     binary = next(folder.glob("node_modules/@cloudflare/workerd-*/bin/workerd"))
     with started([str(binary), "serve", "config.capnp", "config", "--control-fd=1"], cwd=folder) as server:
@@ -109,14 +114,14 @@ def partyserver() -> Iterator[Server]:
 
 
 @contextmanager
-def vibeworkbench(settings_toml: str = "") -> Iterator[Server]:
+def vibeworkbench(settings_toml: str = "", module: str = "vibeworkbench") -> Iterator[Server]:
     """Our server, alone, on an empty data directory: authenticated, everything on that is on in production."""
     data = Path(tempfile.mkdtemp(prefix="vibeworkbench-bench-"))
     (data / "vibeworkbench.toml").write_text(settings_toml)
     runtime = data / "runtime"
     token = secrets.token_hex(16)
     environment = os.environ | {"VIBEWORKBENCH_TOKEN": token, "JUPYTER_RUNTIME_DIR": str(runtime)}
-    command = [sys.executable, "-m", "vibeworkbench", "serve", "--port", "0", "--data", str(data), "--no-lab"]
+    command = [sys.executable, "-m", module, "serve", "--port", "0", "--data", str(data), "--no-lab"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=(data / "log").open("wb"))
     try:
         yield Server(process, _runtime_port(process, runtime), token)

@@ -10,8 +10,6 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
-members: set["Room"] = set()
-
 
 class Room(WebSocketHandler):
     """One member."""
@@ -34,6 +32,9 @@ class Room(WebSocketHandler):
     def check_origin(self, origin: str) -> bool:
         """Whoever reaches loopback may come in."""
         return True
+
+
+members: set[Room] = set()
 
 
 async def main() -> None:
