@@ -109,7 +109,7 @@ class Member:
 class Result:
     """What one run measured.
 
-    Latencies are milliseconds from the send until a member (``deliveries``) or the last one (``rounds``) had the message.
+    Latencies are milliseconds from the send until a member (``deliveries``) or the last one (``rounds``) had it.
     """
 
     messages: int
