@@ -123,6 +123,8 @@ class FilesTarget(Section, tag="files", tag_field="kind"):
     error_levels: tuple[str, ...] = ("error", "critical", "fatal")
     max_bytes: Count = 64 * 2**20
     """Most bytes of one file that one scan reads; the next scan goes on from there."""
+    max_files: Count = 1000
+    """Most files of the glob that one scan reads, newest first; how many were left out is reported."""
 
 
 class WorkspaceTarget(Section, tag="workspace", tag_field="kind"):
@@ -177,6 +179,32 @@ class ProcessSettings(Section):
     memory_ratio: Ratio = 0.50
     """Share of the machine's memory at which one process becomes a finding."""
     memory_clear_ratio: Ratio = 0.40
+    cpu_cores: Positive = 0.90
+    """Average number of CPU cores that one process uses, now and for ``cpu_for_s``, at which it becomes a finding."""
+    cpu_clear_cores: Positive = 0.60
+    cpu_for_s: Positive = 900.0
+    """How long a process must have used that much: since the former scan, or since it started."""
+    zombies: Count = 5
+    """Ended children that one parent has not waited for, at which the parent becomes a finding."""
+    zombies_clear: Count = 2
+
+
+class JupyterSettings(Section):
+    """Where the checks of this Jupyter server's kernels and terminals speak."""
+
+    restarts: Count = 3
+    """Restarts of one kernel seen since the server started at which it becomes a finding."""
+    idle_after_s: Positive = 6 * 3600.0
+    """A kernel or terminal without activity for this long is idle."""
+    idle_memory_bytes: Count = 2**30
+    """Resident memory of an idle kernel and its children at which it becomes a finding."""
+    idle_memory_clear_bytes: Count = 768 * 2**20
+    kernels: Count = 10
+    """Idle kernels at which their number becomes a finding."""
+    kernels_clear: Count = 6
+    terminals: Count = 10
+    """Idle terminals at which their number becomes a finding."""
+    terminals_clear: Count = 6
 
 
 class OpsSettings(Section):
@@ -190,6 +218,11 @@ class OpsSettings(Section):
     """Probes under way at the same time."""
     host: HostThresholds = HostThresholds()
     processes: ProcessSettings = ProcessSettings()
+    jupyter: JupyterSettings = JupyterSettings()
+    cpu_interval_s: Positive = 0.5
+    """Time between the two samples from which the use of the CPUs, whole and by process, is measured."""
+    mount_limit_s: Positive = 2.0
+    """A mount whose file system does not answer for this long hangs: a finding, and not judged otherwise."""
     mounts_ignore: tuple[str, ...] = ("/proc/**", "/sys/**", "/dev/**", "/run/**", "/snap/**", "/boot/efi")
     """Globs of mount points whose space and inodes are not judged."""
     disabled_collectors: tuple[str, ...] = ()
