@@ -1,9 +1,10 @@
-"""``python -m benchmarks [NAME …]``: runs them, prints the tables, writes ``benchmarks/results/*.json``."""
+"""``python -m benchmarks [NAME …]``: runs them, prints the tables, writes the results and ``docs/benchmarks.md``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 from datetime import UTC, datetime
@@ -13,6 +14,15 @@ from typing import Any
 
 NAMES = ("fanout", "resume", "scan")
 RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+PREFACE = """# Benchmarks
+
+What the workbench promises about speed and memory, measured beside its peers in one run by `make bench`, which writes this
+page. CPU is user and system time of the server's whole process tree; each figure is the median of the runs, contenders in
+turn. The load comes from one client program for all, on the same machine. Ratios and CPU seconds travel between machines;
+wall times do not.
+"""
 
 
 def main() -> int:
@@ -27,27 +37,56 @@ def main() -> int:
     missed = 0
     for name in arguments.names or NAMES:
         figures = _run(name, arguments.repeats)
+        print(section(name, figures), flush=True)
         missed += sum(not promise["met"] for promise in figures["reached"])
+    PAGE.write_text(page(), "utf-8")
     return 1 if missed else 0
 
 
 def _run(name: str, repeats: int) -> dict[str, Any]:
-    benchmark = import_module(f"benchmarks.{name}")
-    print(f"## bench {name}\n", flush=True)
-    figures: dict[str, Any] = benchmark.measured(repeats=repeats)
-    print(benchmark.table(figures), end="\n\n")
-    print("| promise | wanted | measured | |\n|---|--:|--:|---|")
-    for promise in figures["reached"]:
-        print(f"| {promise['promise']} | {promise['wanted']} | {promise['measured']} | {_verdict(promise)} |")
-    print(flush=True)
+    print(f"bench {name} runs, it takes some minutes …", file=sys.stderr, flush=True)
+    figures: dict[str, Any] = import_module(f"benchmarks.{name}").measured(repeats=repeats)
+    about = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "repeats": repeats,
+    }
     RESULTS.mkdir(exist_ok=True)
-    about = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version()}
-    (RESULTS / f"{name}.json").write_text(json.dumps({**about, **figures}, indent=1) + "\n")
-    return figures
+    (RESULTS / f"{name}.json").write_text(
+        json.dumps({**about, **figures}, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
+    return {**about, **figures}
+
+
+def section(name: str, figures: dict[str, Any]) -> str:
+    """One benchmark's table, its promises and where it ran, as Markdown."""
+    lines = [
+        f"## bench {name}",
+        "",
+        f"{figures['at'][:10]}, {figures['system']}, {figures['cpus']} CPUs, Python {figures['python']}, "
+        f"median of {figures['repeats']}.",
+        "",
+        import_module(f"benchmarks.{name}").table(figures),
+        "",
+        "| promise | wanted | measured | |",
+        "|---|--:|--:|---|",
+        *(f"| {p['promise']} | {p['wanted']} | {p['measured']} | {_verdict(p)} |" for p in figures["reached"]),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _verdict(promise: dict[str, Any]) -> str:
     return "met" if promise["met"] else "**missed**"
+
+
+def page() -> str:
+    """The whole page, from the results that are there."""
+    found = {name: RESULTS / f"{name}.json" for name in NAMES}
+    parts = [section(name, json.loads(file.read_text("utf-8"))) for name, file in found.items() if file.exists()]
+    return "\n".join([PREFACE, *parts])
 
 
 if __name__ == "__main__":
