@@ -18,10 +18,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 PREFACE = """# Benchmarks
 
-What the workbench promises about speed and memory, measured beside its peers in one run by `make bench`, which writes this
-page. CPU is user and system time of the server's whole process tree; each figure is the median of the runs, contenders in
-turn. The load comes from one client program for all, on the same machine. Ratios and CPU seconds travel between machines;
-wall times do not.
+What the workbench promises about speed and memory, measured beside its peers in one run by `make bench`, which
+writes this page. CPU is user and system time of the server's whole process tree; each figure is the median of the
+runs, contenders in turn. The load comes from one client program for all, on the same machine. Ratios and CPU seconds
+travel between machines; wall times do not.
 """
 
 
@@ -65,8 +65,7 @@ def section(name: str, figures: dict[str, Any]) -> str:
     lines = [
         f"## bench {name}",
         "",
-        f"{figures['at'][:10]}, {figures['system']}, {figures['cpus']} CPUs, Python {figures['python']}, "
-        f"median of {figures['repeats']}.",
+        _where(figures),
         "",
         import_module(f"benchmarks.{name}").table(figures),
         "",
@@ -76,6 +75,11 @@ def section(name: str, figures: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _where(figures: dict[str, Any]) -> str:
+    day, system, cpus = figures["at"][:10], figures["system"], figures["cpus"]
+    return f"{day}, {system}, {cpus} CPUs, Python {figures['python']}, median of {figures['repeats']}."
 
 
 def _verdict(promise: dict[str, Any]) -> str:

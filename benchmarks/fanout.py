@@ -167,7 +167,7 @@ def _promise(what: str, measured_value: float, wanted: float, sign: str) -> dict
 def table(figures: dict[str, Any]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| server | N | saturated/s | CPU µs each | one in flight: CPU µs each | p50 / p99 ms | 5k/s: p50 / p99 | MiB |",
+        "| server | N | saturated/s | CPU µs each | one in flight: CPU µs | p50 / p99 ms | 5k/s: p50 / p99 | MiB |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, sizes in figures["rows"].items():
