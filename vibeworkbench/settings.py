@@ -231,8 +231,19 @@ class OpsSettings(Section):
     """Ids of checks that judge nothing."""
     targets: tuple[Target, ...] = ()
     """Targets beside those added over REST; the default needs none."""
+    log_quiet_s: Positive = 24 * 3600.0
+    """An issue about log records resolves when its logs were read and brought none of it for this long."""
+    flap_start_ratio: Ratio = 0.30
+    """Weighted share of an issue's last 21 looks that must differ from the one before for it to start flapping."""
+    flap_stop_ratio: Ratio = 0.20
+    """Below this share it stops flapping."""
+    lease_s: Positive = 15.0
+    """A running scan whose server has not renewed it for this long is taken for dead; a server killed on the same
+    machine is known to be dead at once."""
     keep_scans: Count = 1000
-    """Finished scans kept."""
+    """Finished scans kept, with their health samples."""
+    keep_resolved_days: Positive = 90.0
+    """Issues resolved longer ago than this are forgotten, with their history."""
 
 
 class ScheduleSettings(Section):

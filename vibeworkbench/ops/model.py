@@ -156,6 +156,8 @@ class Finding:
         signature: Distinguishes troubles of one check and subject; part of the fingerprint. Holds no measured value.
         resolves_by_absence: Whether a look that covers the subject and brings no such finding resolves the issue. Log
             findings say no and resolve after a quiet time instead.
+        first_record_at: Instant of the oldest record it stands for; ``None`` means the look's own.
+        last_record_at: Instant of the newest one. A log issue reopens only on records later than its resolution.
     """
 
     check: str
@@ -169,6 +171,8 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     signature: str = ""
     resolves_by_absence: bool = True
+    first_record_at: datetime | None = None
+    last_record_at: datetime | None = None
 
     @property
     def fingerprint(self) -> str:
