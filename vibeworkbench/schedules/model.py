@@ -36,6 +36,7 @@ _RANDOM = re.compile(r"[rh](\(|/|$)", re.IGNORECASE)
 _NEAR = timedelta(hours=3)
 """No zone of our century changes its clock by more, but for moves of the date line, which skip whole days."""
 _SECOND = timedelta(seconds=1)
+_NEVER, _LONG_AGO = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 _LEAP_YEARS = 9
 """29 February can be this many years away."""
 
@@ -112,18 +113,17 @@ def next_fire_at(schedule: Schedule, after: datetime) -> datetime:
     """The first slot later than ``after`` (both aware UTC)."""
     wall = _wall(schedule, after)
     begin = wall - _NEAR if _changes_near(schedule, after) else wall
-    best: datetime | None = None
+    best = _NEVER
     last_wall = datetime.max  # noqa: DTZ901 - a wall-clock time has no zone
     for each in _walls(schedule, begin, "get_next"):
         if each > last_wall:
             break
         later = [slot for slot in _slots(schedule, each) if slot > after]
         if later:
-            best = min(later) if best is None else min(best, *later)
+            best = min(best, *later)
             if not _changes_near(schedule, best):
                 break
             last_wall = min(last_wall, each + _NEAR)
-    assert best is not None, "a schedule that fires once in nine years fires again"
     return best
 
 
@@ -131,25 +131,24 @@ def latest_slot(schedule: Schedule, at: datetime) -> datetime:
     """The last slot not later than ``at`` (both aware UTC)."""
     wall = _wall(schedule, at).replace(microsecond=0) + _SECOND  # the search looks before its start
     begin = wall + _NEAR if _changes_near(schedule, at) else wall
-    best: datetime | None = None
+    best = _LONG_AGO
     first_wall = datetime.min  # noqa: DTZ901 - a wall-clock time has no zone
     for each in _walls(schedule, begin, "get_prev"):
         if each < first_wall:
             break
         earlier = [slot for slot in _slots(schedule, each) if slot <= at]
         if earlier:
-            best = max(earlier) if best is None else max(best, *earlier)
+            best = max(best, *earlier)
             if not _changes_near(schedule, best):
                 break
             first_wall = max(first_wall, each - _NEAR)
-    assert best is not None, "a schedule that fires once in nine years has fired before"
     return best
 
 
 def due_slot(schedule: Schedule, last_slot: datetime, now: datetime) -> datetime | None:
     """The one slot to run now, ``None`` when there is none.
 
-    Slots missed between ``last_slot`` and ``now`` are coalesced into the latest, which is made up within the grace time.
+    Slots missed between ``last_slot`` and ``now`` are coalesced into the latest; it is made up within the grace time.
 
     Args:
         schedule: The schedule.

@@ -62,7 +62,8 @@ def decode_query(arguments: Mapping[str, Sequence[str]], kind: type[S]) -> S:
     Raises:
         InvalidInput: A parameter is unknown, repeated without need, or has no such value; ``field`` names it.
     """
-    many = {field.encode_name for field in _struct_type(kind).fields if _is_collection(field.type)}
+    types = {field.encode_name: field.type for field in _fields(kind)}
+    many = {name for name, found in types.items() if _is_collection(found)}
     values: dict[str, Any] = {}
     for name, given in arguments.items():
         if name in many:
@@ -139,10 +140,9 @@ def _allowed(reached: Sequence[inspect.Type], *, names: bool) -> list[Any]:
     return list(dict.fromkeys(allowed))
 
 
-def _struct_type(kind: type[msgspec.Struct]) -> inspect.StructType:
+def _fields(kind: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
     found = inspect.type_info(kind)
-    assert isinstance(found, inspect.StructType)
-    return found
+    return found.fields if isinstance(found, inspect.StructType) else ()
 
 
 def _is_collection(found: inspect.Type) -> bool:

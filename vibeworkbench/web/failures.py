@@ -138,10 +138,10 @@ def close_code_of(error: BaseException) -> int:
 
 
 def camel(name: str) -> str:
-    """``snake_case`` as camelCase."""
+    """The name ``camel_case`` as ``camelCase``."""
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def snake(name: str) -> str:
-    """camelCase as ``snake_case``."""
+    """The name ``snakeCase`` as ``snake_case``."""
     return re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", name)

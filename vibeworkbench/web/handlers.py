@@ -1,4 +1,4 @@
-"""The base of every REST handler: who calls, how large, what went wrong. Handlers themselves decode, call once, encode."""
+"""The base of every REST handler: who calls, how large, what went wrong."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from tornado.web import HTTPError, stream_request_body
 
 from vibeworkbench.errors import InvalidInput, LimitExceeded, NotAllowed, WorkbenchError
 from vibeworkbench.settings import WebSettings
-from vibeworkbench.web.failures import CODES, ErrorAnswer, ErrorBody, Failure, NotLoggedIn, failure_of
-from vibeworkbench.web.operation import JSON, MARK, Answer, Operation
+from vibeworkbench.web.failures import ErrorAnswer, ErrorBody, Failure, NotLoggedIn, failure_of
+from vibeworkbench.web.operation import JSON, Answer, Operation, operations_of
 from vibeworkbench.web.roles import Caller, Role, caller_of
 
 WEB_SETTINGS = "vibeworkbench_web"
 """Key of our ``WebSettings`` in the tornado application's settings."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_METHODS = ("get", "post", "put", "patch", "delete")
 _OF_THE_SERVER = frozenset({"token", "_xsrf"})
 _SWALLOWED_BODIES = 8
 """A body too large by less than this factor is read and dropped, so that its sender sees the refusal, not a reset."""
@@ -203,7 +202,7 @@ class ApiHandler(Admission):
     @classmethod
     def methods(cls) -> list[str]:
         """The methods that this address takes."""
-        return [name.upper() for name in _METHODS if hasattr(getattr(cls, name, None), MARK)] + ["OPTIONS"]
+        return [*(name.upper() for name in operations_of(cls)), "OPTIONS"]
 
     def log_exception(
         self,
@@ -224,7 +223,7 @@ class ApiHandler(Admission):
             raise self._refusal
         raise HTTPError(405)
 
-    get = post = put = patch = delete = head = _refuse_method  # type: ignore[assignment]
+    get = post = put = patch = delete = head = _refuse_method
 
     @allow_unauthenticated
     async def options(self, *_path: str, **_named: str) -> None:
@@ -243,8 +242,4 @@ class NothingHere(ApiHandler):
     async def _refuse_method(self, *_path: str, **_named: str) -> None:
         raise self._refusal or HTTPError(404)
 
-    get = post = put = patch = delete = head = options = _refuse_method  # type: ignore[assignment]
-
-
-STATUSES = tuple(CODES)
-"""Every status of refusal that an operation may answer."""
+    get = post = put = patch = delete = head = options = _refuse_method

@@ -1,10 +1,10 @@
 """What a REST method is, said once: the decorator runs it, the OpenAPI document describes it.
 
-    class Scan(ApiHandler):
-        subsystem = "ops"
+class Scan(ApiHandler):
+    subsystem = "ops"
 
-        @operation(summary="Run a scan", role=Role.operator, body=ScanOrder, answer=ScanBody, errors=(409,))
-        async def post(self, *, body: ScanOrder) -> ScanBody: ...
+    @operation(summary="Run a scan", role=Role.operator, body=ScanOrder, answer=ScanBody, errors=(409,))
+    async def post(self, *, body: ScanOrder) -> ScanBody: ...
 """
 
 from __future__ import annotations
@@ -25,15 +25,22 @@ if TYPE_CHECKING:
 Action = Literal["read", "write", "execute"]
 Method = Callable[..., Awaitable[Any]]
 
-MARK = "vibeworkbench_operation"
-"""Attribute of a handler's method that holds its ``Operation``."""
+_MARK = "vibeworkbench_operation"
+_PUBLIC = "__allow_unauthenticated"
+"""Jupyter's mark on methods that it lets through without login."""
+
+METHODS = ("get", "post", "put", "patch", "delete")
+"""HTTP methods that can be operations."""
 
 JSON = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """All that is known of one REST method.
+    """All that is known of one REST method; as a decorator, it makes the method do so.
+
+    The method gets ``body`` and ``query`` only when they are declared, and each path parameter in snake_case. It
+    returns a struct, text, ``None`` or an ``Answer``; it raises a ``WorkbenchError``, and catches nothing.
 
     Attributes:
         summary: One line.
@@ -45,21 +52,38 @@ class Operation:
         also: Further statuses of success, with what they mean.
         errors: Statuses of refusal beside those that every operation has.
         description: What the summary leaves out.
-        action: What Jupyter's authorizer is asked for.
+        action: What Jupyter's authorizer is asked for; by default ``read`` for GET, ``write`` for all else.
         media_type: Content type of the answer.
     """
 
     summary: str
     role: Role | None
-    body: type[msgspec.Struct] | None
-    query: type[msgspec.Struct] | None
-    answer: Any
-    status: int
-    also: Mapping[int, str]
-    errors: tuple[int, ...]
-    description: str
-    action: Action | None
-    media_type: str
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    answer: Any = None
+    status: int = 200
+    also: Mapping[int, str] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+    description: str = ""
+    action: Action | None = None
+    media_type: str = JSON
+
+    def __call__(self, method: Method) -> Method:
+        """The method admits, decodes and encodes as said here."""
+
+        @functools.wraps(method)
+        async def run(handler: ApiHandler, **path: str) -> None:
+            await handler.admit(self)
+            given = _decoded(handler, self)
+            handler.answer(self, await method(handler, **path, **given))
+
+        setattr(run, _MARK, self)
+        if self.role is None:
+            setattr(run, _PUBLIC, True)
+        return run
+
+
+operation = Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +95,10 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def operation(
-    *,
-    summary: str,
-    role: Role | None,
-    body: type[msgspec.Struct] | None = None,
-    query: type[msgspec.Struct] | None = None,
-    answer: Any = None,
-    status: int = 200,
-    also: Mapping[int, str] | None = None,
-    errors: tuple[int, ...] = (),
-    description: str = "",
-    action: Action | None = None,
-    media_type: str = JSON,
-) -> Callable[[Method], Method]:
-    """The method admits, decodes, and encodes as its ``Operation`` says; see there for the arguments.
-
-    The method gets ``body`` and ``query`` only when they are declared, and each path parameter in snake_case. It returns
-    a struct, text, ``None`` or an ``Answer``; it raises a ``WorkbenchError``, and catches nothing.
-    """
-    said = Operation(
-        summary, role, body, query, answer, status, also or {}, errors, description, action, media_type
-    )
-
-    def decorate(method: Method) -> Method:
-        @functools.wraps(method)
-        async def run(handler: ApiHandler, **path: str) -> None:
-            await handler.admit(said)
-            given = _decoded(handler, said)
-            handler.answer(said, await method(handler, **path, **given))
-
-        setattr(run, MARK, said)
-        if role is None:
-            setattr(run, "__allow_unauthenticated", True)  # noqa: B010 - Jupyter's mark for public endpoints
-        return run
-
-    return decorate
+def operations_of(handler: type) -> dict[str, Operation]:
+    """HTTP method in lower case → its operation, of all that a handler class offers."""
+    found = {name: getattr(getattr(handler, name, None), _MARK, None) for name in METHODS}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def _decoded(handler: ApiHandler, said: Operation) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Caller:
         return self.role >= role
 
 
-def role_of(user: User, settings: Mapping[str, Any]) -> Role | None:
+def role_of(user: User, settings: Mapping[str, Any]) -> Role | None:  # noqa: ARG001 - the seam is both arguments
     """The role of an identity, ``None`` when it has none.
 
     Args:
@@ -65,8 +65,8 @@ def caller_of(user: User, settings: Mapping[str, Any]) -> Caller | None:
 def name_of(user: User) -> str:
     """A name that is the same in each of the user's requests.
 
-    A shared token identifies nobody: Jupyter then draws a new anonymous name for each cookie-less request. That caller is
-    whoever runs the server, so it bears that account's name.
+    A shared token identifies nobody: Jupyter then draws a new anonymous name for each cookie-less request. That caller
+    is whoever runs the server, so it bears that account's name.
     """
     if _GENERATED_USERNAME.fullmatch(user.username):
         return account_name()
