@@ -183,7 +183,9 @@ class ProcessSettings(Section):
     """Average number of CPU cores that one process uses, now and for ``cpu_for_s``, at which it becomes a finding."""
     cpu_clear_cores: Positive = 0.60
     cpu_for_s: Positive = 900.0
-    """How long a process must have used that much: since the former scan, or since it started."""
+    """How long a process must have used that much: since an earlier scan, or since it started."""
+    stuck_for_s: Positive = 30.0
+    """How long a process must sit in uninterruptible sleep, over at least two scans, to become a finding."""
     zombies: Count = 5
     """Ended children that one parent has not waited for, at which the parent becomes a finding."""
     zombies_clear: Count = 2

@@ -73,9 +73,9 @@ def cpu(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
     tags={"processes"},
 )
 def stuck(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
-    """A process sits in uninterruptible sleep in two scans and has used no CPU between them."""
+    """A process sits in uninterruptible sleep, sweep after sweep, and uses no CPU meanwhile."""
     for seen in snapshot.observations("process"):
-        if seen.attributes["stuckS"] > 0:
+        if seen.attributes["stuckS"] >= context.settings.processes.stuck_for_s:
             yield stuck.finding(
                 seen.subject,
                 f"{_named(seen)} has been in uninterruptible sleep for {in_time(seen.attributes['stuckS'])}",

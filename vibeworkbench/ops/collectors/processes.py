@@ -1,7 +1,7 @@
 """The machine's processes, in two stages: every ``stat`` each time, full attributes only where something is new.
 
-State between scans is a cache. Without it (the first scan of a server): the use of CPU "since the former scan" is the
-average since each process started, and a process in uninterruptible sleep is known as stuck from the second scan on.
+State between scans is a cache. Without it (the first scans of a server) the sustained use of CPU is the average since
+each process started, so an old process that went astray lately is found later, and so is one that is stuck.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import pwd
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -48,7 +49,7 @@ class Use:
     Attributes:
         stat: Its latest stat.
         cores_now: Average number of cores between the two sweeps of this look.
-        cores_sustained: The same since the former scan or, for a process unknown then, since it started.
+        cores_sustained: The same since an older sweep or, for a process unknown then, since it started.
         sustained_s: Length of that longer interval, seconds.
         stuck_s: Seconds for which it is known to sit in uninterruptible sleep without using any CPU; 0 for none.
     """
@@ -85,23 +86,60 @@ def _psutil_stats() -> Iterator[ProcessStat]:
         )
 
 
-def uses(former: Sweep | None, first: Sweep, second: Sweep) -> list[Use]:
-    """What every process of the second sweep uses, judged by two sweeps of this look and one of a former look."""
-    return [_use(stat, former, first, second) for stat in second.stats.values()]
+Stuck = Mapping[Key, tuple[float, float]]
 
 
-def _use(stat: ProcessStat, former: Sweep | None, first: Sweep, second: Sweep) -> Use:
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier looks leave to later ones.
+
+    Attributes:
+        sweeps: Earlier sweeps, oldest first; the oldest is the base of sustained use.
+        stuck: ``(pid, start)`` → since when (monotonic) and with how many CPU seconds it sits in uninterruptible sleep.
+    """
+
+    sweeps: tuple[Sweep, ...] = ()
+    stuck: Stuck = field(default_factory=dict)
+
+    def base(self, now_s: float, least_s: float) -> Sweep | None:
+        """The newest sweep that is at least ``least_s`` old."""
+        return next((one for one in reversed(self.sweeps) if now_s - one.taken_at_s >= least_s), None)
+
+    def followed_by(self, latest: Sweep, stuck: Stuck, least_s: float) -> Past:
+        """The past of the next look: at most about ten sweeps, one of them at least ``least_s`` old once there is one."""
+        base = self.base(latest.taken_at_s, least_s)
+        kept = tuple(one for one in self.sweeps if base is None or one.taken_at_s >= base.taken_at_s)
+        spaced = not kept or latest.taken_at_s - kept[-1].taken_at_s >= least_s / 8
+        return Past((*kept, latest) if spaced else kept, stuck)
+
+
+def stuck_since(past: Stuck, first: Sweep, second: Sweep) -> Stuck:
+    """The processes in uninterruptible sleep in both sweeps without any use of CPU, and since when."""
+    found: dict[Key, tuple[float, float]] = {}
+    for key, stat in second.stats.items():
+        before = first.stats.get(key)
+        if stat.state == "D" and before and before.state == "D" and before.cpu_s == stat.cpu_s:
+            since = past.get(key)
+            found[key] = since if since and since[1] == stat.cpu_s else (first.taken_at_s, stat.cpu_s)
+    return found
+
+
+def uses(base: Sweep | None, stuck: Stuck, first: Sweep, second: Sweep) -> list[Use]:
+    """What every process of the second sweep uses: now (two sweeps of this look) and since ``base``."""
+    return [_use(stat, base, stuck, first, second) for stat in second.stats.values()]
+
+
+def _use(stat: ProcessStat, base: Sweep | None, stuck: Stuck, first: Sweep, second: Sweep) -> Use:
     age_s = max(second.uptime_s - stat.started_s, 0.0)
-    before, known = first.stats.get(stat.key), former.stats.get(stat.key) if former else None
+    before, known = first.stats.get(stat.key), base.stats.get(stat.key) if base else None
     now_s = second.taken_at_s - first.taken_at_s if before else age_s
-    sustained_s = second.taken_at_s - former.taken_at_s if former and known else age_s
-    stuck = known and before and {known.state, before.state, stat.state} == {"D"} and known.cpu_s == stat.cpu_s
+    sustained_s = second.taken_at_s - base.taken_at_s if base and known else age_s
     return Use(
         stat=stat,
         cores_now=_per_second(stat.cpu_s - (before.cpu_s if before else 0.0), now_s),
         cores_sustained=_per_second(stat.cpu_s - (known.cpu_s if known else 0.0), sustained_s),
         sustained_s=sustained_s,
-        stuck_s=sustained_s if stuck and not stat.kernel_thread else 0.0,
+        stuck_s=second.taken_at_s - stuck[stat.key][0] if stat.key in stuck and not stat.kernel_thread else 0.0,
     )
 
 
@@ -141,7 +179,7 @@ class ProcessCollector:
     type = "capacity"
 
     def __init__(self) -> None:
-        self._former: Sweep | None = None
+        self._past = Past()
         self._attributes: dict[Key, tuple[str, Mapping[str, Any]]] = {}
 
     async def look(self, order: LookOrder) -> Look:
@@ -149,25 +187,24 @@ class ProcessCollector:
         first = await asyncio.to_thread(sweep)
         order.progress(0, len(first.stats))
         await asyncio.sleep(order.settings.cpu_interval_s)
-        seen, second = await asyncio.to_thread(self._seen, first, order.settings.processes)
-        order.progress(len(second.stats), len(second.stats))
-        self._former = second
-        return Look(self.name, LookState.ok, tuple(seen), records=len(second.stats))
+        seen, count = await asyncio.to_thread(self._seen, first, order.settings.processes)
+        order.progress(count, count)
+        return Look(self.name, LookState.ok, tuple(seen), records=count)
 
-    def _seen(self, first: Sweep, settings: ProcessSettings) -> tuple[list[Observation], Sweep]:
-        """The second sweep and what follows from all of them. Runs in a thread."""
+    def _seen(self, first: Sweep, settings: ProcessSettings) -> tuple[list[Observation], int]:
+        """What a second sweep and the past tell, and how many processes there are. Runs in a thread."""
         second, at = sweep(), datetime.now(UTC)
-        memory_bytes = psutil.virtual_memory().total
-        chosen = notable(uses(self._former, first, second), settings)
+        past, memory_bytes = self._past, psutil.virtual_memory().total
+        stuck = stuck_since(past.stuck, first, second)
+        base = past.base(second.taken_at_s, settings.cpu_for_s)
+        chosen = notable(uses(base, stuck, first, second), settings)
+        self._past = past.followed_by(second, stuck, settings.cpu_for_s)
         known = self._attributes
         self._attributes = {use.stat.key: self._known_attributes(use.stat, settings, known) for use in chosen}
         seen = [self._observation(use, memory_bytes, at) for use in chosen]
-        seen.extend(zombie_parents(second, at))
-        states: dict[str, int] = {}
-        for stat in second.stats.values():
-            states[stat.state] = states.get(stat.state, 0) + 1
-        seen.append(Observation("processes", "processes", len(second.stats), "count", at, {"states": states}))
-        return seen, second
+        states = Counter(stat.state for stat in second.stats.values())
+        seen.append(Observation("processes", "processes", states.total(), "count", at, {"states": dict(states)}))
+        return [*seen, *zombie_parents(second, at)], states.total()
 
     @staticmethod
     def _known_attributes(
@@ -227,10 +264,7 @@ def _psutil_arguments(pid: int) -> tuple[str, ...]:
 def zombie_parents(taken: Sweep, at: datetime) -> Iterator[Observation]:
     """How many ended children each process has not waited for."""
     living = {stat.pid: stat for stat in taken.stats.values()}
-    counts: dict[int, int] = {}
-    for stat in taken.stats.values():
-        if stat.state == "Z":
-            counts[stat.parent_pid] = counts.get(stat.parent_pid, 0) + 1
+    counts = Counter(stat.parent_pid for stat in taken.stats.values() if stat.state == "Z")
     for pid, count in counts.items():
         if pid in living:
             facts = {"pid": pid, "name": living[pid].name}
