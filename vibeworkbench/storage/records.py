@@ -8,7 +8,7 @@ the commit they are handed to the listener on the event loop, in commit order. W
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +108,14 @@ class Transaction:
         return [next(drawn[message.party, message.room]) for message in self._said]
 
 
+def _only_say(messages: Sequence[Message]) -> Callable[[Transaction], None]:
+    def work(transaction: Transaction) -> None:
+        for message in messages:
+            transaction.say(message)
+
+    return work
+
+
 def append(connection: sa.Connection, party: str, room: str, messages: Sequence[Message]) -> list[Event]:
     """``messages`` stand at the end of the room's log, with the next ``seq`` numbers in their order."""
     room_id, last = _advance(connection, party, room, len(messages))
@@ -156,7 +164,6 @@ class Database:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="vw-read")
         self._listener: Callable[[Sequence[Event]], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = threading.Event()
 
     def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """``listener`` gets the events of every later commit, in commit order, on the event loop that calls this."""
@@ -175,15 +182,29 @@ class Database:
         """What ``work`` returned, seen at one instant of the database."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
 
+    async def record(self, messages: Sequence[Message]) -> list[Event]:
+        """``messages`` are committed in one transaction, and handed to the listener before the caller goes on.
+
+        Raises:
+            Unavailable: The storage is busy, full or gone; none of them is stored.
+        """
+        _, events = await asyncio.get_running_loop().run_in_executor(self._writer, self._committed, _only_say(messages))
+        return events
+
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """Like ``write``, for callers that may wait (the writer thread, migrations, the command line)."""
+        return self._committed(work)[0]
+
+    def _committed(self, work: Callable[[Transaction], T]) -> tuple[T, list[Event]]:
         with dialects.storage_failures_named(), self.engine.begin() as connection:
             transaction = Transaction(connection)
             result = work(transaction)
             events = transaction.draw()
-        if events and self._listener is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._listener, events)
-        return result
+        if events and self._listener is not None and self._loop is not None:
+            # A loop that is closed has no members left: the event log keeps what they will ask for.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._listener, events)
+        return result, events
 
     def read_now(self, work: Callable[[sa.Connection], T]) -> T:
         """Like ``read``, for callers that may wait."""

@@ -1,0 +1,228 @@
+"""The tables of the first straight line.
+
+Revision: 0001, after
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.create_table(
+        "health_sample",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("scan_id", sa.String(length=32), nullable=True),
+        sa.Column("score", sa.SmallInteger(), nullable=True),
+        sa.Column("targets", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_health_sample")),
+    )
+    with op.batch_alter_table("health_sample", schema=None) as batch_op:
+        batch_op.create_index("ix_health_sample_at_us", ["at_us"], unique=False)
+
+    op.create_table(
+        "issue",
+        sa.Column("issue_id", sa.String(length=32), nullable=False),
+        sa.Column("fingerprint", sa.String(length=32), nullable=False),
+        sa.Column("check_id", sa.String(length=128), nullable=False),
+        sa.Column("collector", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("target", sa.String(length=256), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("severity", sa.SmallInteger(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("hint", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("resolves_by_absence", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("first_seen_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("last_seen_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("state_changed_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("claimed_by", sa.String(length=256), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("muted_until_us", sa.BigInteger(), nullable=True),
+        sa.Column("muted_from", sa.String(length=16), nullable=True),
+        sa.Column("flapping", sa.Boolean(), nullable=False),
+        sa.Column("reopened_count", sa.Integer(), nullable=False),
+        sa.Column("looks", sa.Integer(), nullable=False),
+        sa.Column("watched", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_issue")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_issue_fingerprint")),
+    )
+    with op.batch_alter_table("issue", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_issue_severity_first_seen_at_us_issue_id", ["severity", "first_seen_at_us", "issue_id"], unique=False
+        )
+        batch_op.create_index("ix_issue_watched", ["watched"], unique=False)
+
+    op.create_table(
+        "issue_revision",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_revision")),
+    )
+    op.create_table(
+        "log_epoch",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_log_epoch")),
+    )
+    op.create_table(
+        "looked_target",
+        sa.Column("target", sa.String(length=256), nullable=False),
+        sa.Column("looked_at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("target", name=op.f("pk_looked_target")),
+    )
+    op.create_table(
+        "room_log",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=False),
+        sa.Column("room", sa.String(length=256), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
+        sa.Column("oldest_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_room_log")),
+        sa.UniqueConstraint("party", "room", name=op.f("uq_room_log_party_room")),
+    )
+    op.create_table(
+        "scan",
+        sa.Column("scan_id", sa.String(length=32), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("trigger", sa.String(length=256), nullable=False),
+        sa.Column("filters", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("started_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("completed_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("processed_logs", sa.BigInteger(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=False),
+        sa.Column("issues_filed", sa.Integer(), nullable=False),
+        sa.Column("issues_resolved", sa.Integer(), nullable=False),
+        sa.Column("collectors", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("progress_processed", sa.BigInteger(), nullable=False),
+        sa.Column("progress_total", sa.BigInteger(), nullable=False),
+        sa.Column("progress_step", sa.String(length=256), nullable=False),
+        sa.Column("owner", sa.String(length=256), nullable=False),
+        sa.Column("lease_until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scan_id", name=op.f("pk_scan")),
+    )
+    with op.batch_alter_table("scan", schema=None) as batch_op:
+        batch_op.create_index("ix_scan_started_at_us_scan_id", ["started_at_us", "scan_id"], unique=False)
+        batch_op.create_index(
+            "uq_scan_running_scope",
+            ["scope"],
+            unique=True,
+            sqlite_where=sa.text("status = 'running'"),
+            postgresql_where=sa.text("status = 'running'"),
+        )
+
+    op.create_table(
+        "schedule",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("cron", sa.String(length=256), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
+        sa.Column("known_since_us", sa.BigInteger(), nullable=False),
+        sa.Column("last_fire_us", sa.BigInteger(), nullable=True),
+        sa.Column("last_scan_id", sa.String(length=64), nullable=True),
+        sa.Column("last_outcome", sa.String(length=256), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_schedule")),
+    )
+    op.create_table(
+        "source_cursor",
+        sa.Column("collector", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=512), nullable=False),
+        sa.Column("position", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("collector", "source", name=op.f("pk_source_cursor")),
+    )
+    op.create_table(
+        "target",
+        sa.Column("target_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("target_id", name=op.f("pk_target")),
+        sa.UniqueConstraint("kind", "name", name=op.f("uq_target_kind_name")),
+    )
+    op.create_table(
+        "event",
+        sa.Column("room_id", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("timestamp_ms", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["room_id"], ["room_log.id"], name=op.f("fk_event_room_id_room_log"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("room_id", "seq", name=op.f("pk_event")),
+    )
+    op.create_table(
+        "issue_event",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("issue_id", sa.String(length=32), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("came_from", sa.String(length=16), nullable=True),
+        sa.Column("to_state", sa.String(length=16), nullable=False),
+        sa.Column("actor", sa.String(length=256), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("scan_id", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issue.issue_id"], name=op.f("fk_issue_event_issue_id_issue"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_event")),
+    )
+    with op.batch_alter_table("issue_event", schema=None) as batch_op:
+        batch_op.create_index("ix_issue_event_issue_id", ["issue_id"], unique=False)
+
+    op.create_table(
+        "schedule_slot",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("slot_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("claimed_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["name"], ["schedule.name"], name=op.f("fk_schedule_slot_name_schedule"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("name", "slot_us", name=op.f("pk_schedule_slot")),
+    )
+
+
+def downgrade():
+    op.drop_table("schedule_slot")
+    with op.batch_alter_table("issue_event", schema=None) as batch_op:
+        batch_op.drop_index("ix_issue_event_issue_id")
+
+    op.drop_table("issue_event")
+    op.drop_table("event")
+    op.drop_table("target")
+    op.drop_table("source_cursor")
+    op.drop_table("schedule")
+    with op.batch_alter_table("scan", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_scan_running_scope",
+            sqlite_where=sa.text("status = 'running'"),
+            postgresql_where=sa.text("status = 'running'"),
+        )
+        batch_op.drop_index("ix_scan_started_at_us_scan_id")
+
+    op.drop_table("scan")
+    op.drop_table("room_log")
+    op.drop_table("looked_target")
+    op.drop_table("log_epoch")
+    op.drop_table("issue_revision")
+    with op.batch_alter_table("issue", schema=None) as batch_op:
+        batch_op.drop_index("ix_issue_watched")
+        batch_op.drop_index("ix_issue_severity_first_seen_at_us_issue_id")
+
+    op.drop_table("issue")
+    with op.batch_alter_table("health_sample", schema=None) as batch_op:
+        batch_op.drop_index("ix_health_sample_at_us")
+
+    op.drop_table("health_sample")

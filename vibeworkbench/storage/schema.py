@@ -1,0 +1,54 @@
+"""The tables' history: a database is brought to what this version of the code expects, or is said to differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from vibeworkbench.storage import dialects
+from vibeworkbench.storage.records import metadata
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """The database has the tables of this version; all in one transaction, which waits for another server's.
+
+    Raises:
+        Unavailable: The storage is busy, full or gone; nothing was changed.
+    """
+    with dialects.storage_failures_named(), engine.begin() as connection:
+        command.upgrade(configuration(connection), "head")
+
+
+def configuration(connection: sa.Connection) -> Config:
+    """Alembic's configuration for work on ``connection``, within its transaction."""
+    found = Config()
+    found.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    found.attributes["connection"] = connection
+    return found
+
+
+def newest_revision() -> str | None:
+    """The revision to which ``upgrade`` brings a database."""
+    location = Config()
+    location.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return ScriptDirectory.from_config(location).get_current_head()
+
+
+def present_revision(connection: sa.Connection) -> str | None:
+    """The revision of the database; ``None`` when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def differences(connection: sa.Connection) -> list[Any]:
+    """How the database differs from the tables that the code declares; empty when they agree."""
+    options = {"compare_type": True, "compare_server_default": True}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
