@@ -20,8 +20,9 @@ from tornado.web import HTTPError, stream_request_body
 from vibeworkbench.errors import InvalidInput, LimitExceeded, NotAllowed, WorkbenchError
 from vibeworkbench.settings import WebSettings
 from vibeworkbench.web.failures import ErrorAnswer, ErrorBody, Failure, NotLoggedIn, failure_of
+from vibeworkbench.web.identity import caller_of
 from vibeworkbench.web.operation import JSON, Answer, Operation, operations_of
-from vibeworkbench.web.roles import Caller, Role, caller_of
+from vibeworkbench.web.roles import Caller, Role
 
 WEB_SETTINGS = "vibeworkbench_web"
 """Key of our ``WebSettings`` in the tornado application's settings."""

@@ -10,7 +10,7 @@ class Scan(ApiHandler):
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Action = Literal["read", "write", "execute"]
 Method = Callable[..., Awaitable[Any]]
+Mounted = Callable[..., Coroutine[Any, Any, None]]
 
 _MARK = "vibeworkbench_operation"
 _PUBLIC = "__allow_unauthenticated"
@@ -68,7 +69,7 @@ class Operation:
     action: Action | None = None
     media_type: str = JSON
 
-    def __call__(self, method: Method) -> Method:
+    def __call__(self, method: Method) -> Mounted:
         """The method admits, decodes and encodes as said here."""
 
         @functools.wraps(method)
