@@ -25,7 +25,7 @@ problems: install chromium
 	@$(OWN)/python tools/problems.py
 
 bench: install
-	@$(OWN)/python -m benchmarks $(ARGS)
+	@PATH="$(CURDIR)/$(OWN):$$PATH" $(OWN)/python -m benchmarks $(ARGS)
 
 # Each step stamps what it was done for: when nothing changed, nothing happens.
 install:
