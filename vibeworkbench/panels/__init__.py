@@ -1,0 +1,5 @@
+"""What a notebook shows live: panels for JupyterLab and Voila."""
+
+from vibeworkbench.panels.ops import OpsPanel
+
+__all__ = ["OpsPanel"]

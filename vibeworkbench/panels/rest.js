@@ -1,0 +1,82 @@
+/** REST calls to the workbench that this page came from: the login cookie authenticates, writes carry the XSRF header. */
+
+/** A refusal or failure, with the server's sentence for people. */
+export class RestError extends Error {
+  /**
+   * @param {number} status 0 when the server was not reached.
+   * @param {string} code
+   * @param {string} message
+   * @param {Record<string, any>} [details]
+   */
+  constructor(status, code, message, details = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/**
+ * The root of the Jupyter server behind this page: from the page's configuration (JupyterLab, Voila, our own pages), else
+ * from the attribute `data-vibeworkbench-base-url` of the document's body.
+ *
+ * @param {Document} [page]
+ * @returns {string} An absolute URL ending in `/`.
+ */
+export function serverOf(page = document) {
+  const config = page.getElementById("jupyter-config-data")?.textContent;
+  const baseUrl = (config ? JSON.parse(config).baseUrl : page.body.dataset.vibeworkbenchBaseUrl) ?? "/";
+  return new URL(baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`, page.baseURI).href;
+}
+
+/** The verbs, with paths relative to `…/vibeworkbench/api/`. */
+export class Rest {
+  /** @param {string} server */
+  constructor(server) {
+    this.root = new URL("vibeworkbench/api/", server);
+  }
+
+  /**
+   * @param {string} path
+   * @param {Record<string, string>} [query]
+   * @returns {Promise<any>} The decoded answer.
+   */
+  get(path, query = {}) {
+    const url = new URL(path, this.root);
+    url.search = new URLSearchParams(query).toString();
+    return this.#answer(url, { method: "GET" });
+  }
+
+  /**
+   * @param {string} path
+   * @param {object} body
+   * @param {Record<string, string>} [headers]
+   * @returns {Promise<any>} The decoded answer.
+   */
+  post(path, body, headers = {}) {
+    const given = { "Content-Type": "application/json", "X-XSRFToken": xsrfToken(document.cookie), ...headers };
+    return this.#answer(new URL(path, this.root), { method: "POST", headers: given, body: JSON.stringify(body) });
+  }
+
+  /**
+   * @param {URL} url
+   * @param {RequestInit} init
+   */
+  async #answer(url, init) {
+    const response = await fetch(url, { credentials: "same-origin", ...init }).catch(() => {
+      throw new RestError(0, "unreachable", "The server does not answer.");
+    });
+    const body = await response.json().catch(() => null);
+    if (response.ok) return body;
+    const { code = "http", message = `The server answered ${response.status}.`, details } = body?.error ?? {};
+    throw new RestError(response.status, code, message, details ?? {});
+  }
+}
+
+/**
+ * @param {string} cookies
+ * @returns {string} What a write with a cookie session must repeat in `X-XSRFToken`; empty when there is no such cookie.
+ */
+export function xsrfToken(cookies) {
+  return decodeURIComponent(cookies.match(/(?:^|;\s*)_xsrf=([^;]*)/)?.[1] ?? "");
+}

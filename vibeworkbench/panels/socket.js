@@ -1,0 +1,443 @@
+/**
+ * A room of the workbench, kept joined: the one module that knows reconnecting and `since`.
+ *
+ *     joinRoom → WebSocket ⇄ (lost: at once, then full jitter) → the same room with since + epoch
+ *              ↘ refused twice while HTTP answers → long polling, and back to the WebSocket later
+ *
+ * The consumer gets every recorded message once, in order. When the server no longer keeps what was missed it gets a
+ * `snapshot` instead. What it has to show about the connection comes as one value.
+ */
+
+/**
+ * @typedef {{type: string, seq: number, timestamp: number, data: any}} Message
+ * @typedef {"connecting" | "good" | "slow" | "reconnecting" | "offline" | "closed"} Quality
+ * @typedef {object} Connection
+ * @property {Quality} quality `closed` is final: somebody has to do something (log in, get the right).
+ * @property {"socket" | "poll" | null} transport What carries the messages now.
+ * @property {number | null} rttMs Smoothed round-trip time.
+ * @property {number | null} retryAtMs Unix milliseconds of the next try, while there is no connection.
+ * @property {string} reason Why it ended, for people.
+ * @property {number | null} code The close code of a final end.
+ *
+ * @typedef {typeof TIMING} Timing
+ * @typedef {object} Host What the outside gives; tests give their own.
+ * @property {typeof WebSocket} WebSocket
+ * @property {typeof fetch} fetch
+ * @property {EventTarget} window
+ * @property {EventTarget & {visibilityState?: string}} document
+ * @property {() => boolean} onLine
+ * @property {() => number} random In [0, 1).
+ *
+ * @typedef {object} RoomOptions
+ * @property {string} server The server's root with its base_url, ending in `/`.
+ * @property {string} party
+ * @property {string} room
+ * @property {(message: Message) => void} onMessage
+ * @property {(connection: Connection) => void} [onConnection]
+ * @property {boolean} [recording] Whether the party records: only then can it be polled. Default true.
+ * @property {Partial<Timing>} [timing]
+ * @property {Host} [host]
+ */
+
+/** Times in milliseconds. */
+export const TIMING = Object.freeze({
+  /** Between two pings of ours. */
+  ping: 10_000,
+  /** Silence after a ping that means death. */
+  pong: 10_000,
+  /** The same after waking up, when the connection is suspect. */
+  check: 4_000,
+  /** Longest opening handshake. */
+  handshake: 10_000,
+  /** First step of the backoff and its ceiling. */
+  backoffBase: 1_000,
+  backoffCap: 30_000,
+  /** A connection that lived this long makes the next retry immediate again. */
+  stable: 5_000,
+  /** Smoothed round-trip time from which a connection is called slow. */
+  slow: 400,
+  /** Without a connection for this long we say offline rather than reconnecting. */
+  offline: 30_000,
+  /** Between two tries to get from polling back to the WebSocket. */
+  upgrade: 60_000,
+  /** How long the server may hold a poll. */
+  poll: 25_000,
+});
+
+/** Close codes after which coming back would change nothing. */
+const FINAL = new Map([
+  [4400, "The server did not understand this page."],
+  [4401, "You are not logged in."],
+  [4403, "You may not see this room."],
+  [4404, "There is no such room."],
+]);
+const TOO_FAST = 4429;
+const HTTP_FINAL = new Map([
+  [400, 4400],
+  [401, 4401],
+  [403, 4403],
+  [404, 4404],
+]);
+
+/**
+ * The wait before a retry: none before the first, then a uniform draw below an exponentially growing ceiling.
+ *
+ * Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
+ *
+ * @param {number} attempt Failed tries since the last stable connection.
+ * @param {Pick<Timing, "backoffBase" | "backoffCap">} timing
+ * @param {number} random In [0, 1).
+ * @returns {number} Milliseconds.
+ */
+export function retryDelay(attempt, timing, random) {
+  return attempt === 0 ? 0 : random * Math.min(timing.backoffCap, timing.backoffBase * 2 ** (attempt - 1));
+}
+
+/** How far the room has been read, and which messages are new. */
+export class History {
+  /** @type {string | null} */
+  epoch = null;
+  /** @type {number | null} */
+  seq = null;
+  #newest = "";
+
+  /** @returns {Record<string, string>} What a reconnect says so that it gets exactly what it missed. */
+  get since() {
+    return this.seq === null || this.epoch === null ? {} : { since: String(this.seq), epoch: this.epoch };
+  }
+
+  /**
+   * @param {Message} message
+   * @returns {boolean} Whether it is new. Messages outside the history carry the last `seq` and do not advance it.
+   */
+  admit(message) {
+    switch (message.type) {
+      case "connected":
+        if (this.epoch !== message.data.epoch) this.seq = null;
+        this.epoch = message.data.epoch;
+        return true;
+      case "gap":
+        this.seq = null;
+        return true;
+      case "snapshot":
+        this.seq = message.seq;
+        this.#newest = "";
+        return true;
+      case "presence":
+      case "error":
+        return true;
+    }
+    const name = `${message.seq} ${message.type} ${message.timestamp}`;
+    if (this.seq === null || message.seq > this.seq) {
+      this.seq = message.seq;
+      this.#newest = name;
+      return true;
+    }
+    return message.seq === this.seq && name !== this.#newest;
+  }
+}
+
+/** @returns {Host} This page. */
+function browser() {
+  return {
+    WebSocket: globalThis.WebSocket,
+    fetch: globalThis.fetch.bind(globalThis),
+    window: globalThis.window,
+    document: globalThis.document,
+    onLine: () => globalThis.navigator.onLine,
+    random: Math.random,
+  };
+}
+
+/**
+ * The room is joined and stays joined until `close()`.
+ *
+ * @param {RoomOptions} options
+ * @returns {Room}
+ */
+export function joinRoom(options) {
+  return new Room(options);
+}
+
+/** One membership of one room over as many connections as it takes. */
+export class Room {
+  /** @type {Connection} */
+  connection = { quality: "connecting", transport: null, rttMs: null, retryAtMs: null, reason: "", code: null };
+
+  #history = new History();
+  #id = globalThis.crypto.randomUUID();
+  #options;
+  #timing;
+  #host;
+  #leaving = new AbortController();
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
+  #timers = new Map();
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {AbortController | null} */
+  #poll = null;
+  #joined = false;
+  #attempt = 0;
+  #refusals = 0;
+  #pingId = 0;
+  #pingAt = 0;
+  #lostAt = performance.now();
+
+  /** @param {RoomOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
+    this.#host = options.host ?? browser();
+    const { window, document } = this.#host;
+    const { signal } = this.#leaving;
+    window.addEventListener("online", () => this.retryNow(), { signal });
+    window.addEventListener("offline", () => this.#wake(), { signal });
+    window.addEventListener("pageshow", () => this.#wake(), { signal });
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#wake(), { signal });
+    this.#dial();
+  }
+
+  /** Nothing more is delivered; the connection is closed. */
+  close() {
+    this.#leaving.abort();
+    this.#drop();
+    this.#hangUp(1000);
+  }
+
+  /** The next try is now. A connection that looks alive is asked whether it is. */
+  retryNow() {
+    if (this.connection.quality === "closed") return;
+    if (this.#joined) return this.#ping(this.#timing.check);
+    if (this.#socket === null) this.#dial();
+  }
+
+  /**
+   * @param {Record<string, unknown>} message What the party lets this member say.
+   * @returns {boolean} Whether it is on its way; without a WebSocket it is not.
+   */
+  send(message) {
+    if (!this.#joined || this.#socket === null) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  #wake() {
+    if (this.connection.transport === null) this.#show({});
+    if (!this.#poll) this.retryNow();
+  }
+
+  // --- WebSocket ---
+
+  #dial() {
+    this.#stop("retry");
+    const query = new URLSearchParams({ _pk: this.#id, ...this.#history.since });
+    const url = new URL(`vibeworkbench/parties/${this.#place()}?${query}`, this.#options.server);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new this.#host.WebSocket(url);
+    this.#socket = socket;
+    this.#start("handshake", this.#timing.handshake, () => this.#lost(1006, ""));
+    socket.onmessage = (event) => socket === this.#socket && this.#received(event.data);
+    socket.onclose = (event) => socket === this.#socket && this.#lost(event.code, event.reason);
+  }
+
+  /** @param {unknown} text */
+  #received(text) {
+    if (typeof text !== "string") return;
+    /** @type {Message} */
+    const message = JSON.parse(text);
+    this.#stop("pong");
+    if (message.type === "pong") return this.#ponged();
+    if (message.type === "connected") this.#welcome();
+    this.#deliver(message);
+  }
+
+  #welcome() {
+    this.#drop();
+    this.#stop("handshake");
+    this.#joined = true;
+    this.#refusals = 0;
+    this.#start("stable", this.#timing.stable, () => (this.#attempt = 0));
+    this.#show({ quality: "good", transport: "socket", rttMs: null, retryAtMs: null, reason: "" });
+    this.#ping(this.#timing.pong);
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #lost(code, reason) {
+    const refused = !this.#joined;
+    this.#hangUp(1000);
+    if (FINAL.has(code)) return this.#end(code, reason);
+    this.#refusals = refused ? this.#refusals + 1 : 0;
+    if (this.#poll) return this.#start("retry", this.#timing.upgrade * (0.5 + this.#host.random()), () => this.#dial());
+    if (!refused) this.#lostAt = performance.now();
+    if (refused && this.#refusals >= 2 && this.#options.recording !== false) this.#startPolling();
+    else this.#retryLater(code === TOO_FAST ? this.#timing.backoffCap / 2 : 0, reason);
+  }
+
+  /** @param {number} code */
+  #hangUp(code) {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#joined = false;
+    for (const name of ["handshake", "stable", "ping", "pong", "slow"]) this.#stop(name);
+    if (socket) {
+      // A socket that is still opening reports its abort as an error that nobody needs to see.
+      socket.onerror = () => {};
+      socket.close(code);
+    }
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #end(code, reason) {
+    this.#leaving.abort();
+    this.#drop();
+    for (const name of this.#timers.keys()) this.#stop(name);
+    const said = reason || (FINAL.get(code) ?? "");
+    this.#show({ quality: "closed", transport: null, rttMs: null, retryAtMs: null, reason: said, code });
+  }
+
+  /**
+   * @param {number} atLeastMs
+   * @param {string} reason
+   */
+  #retryLater(atLeastMs, reason) {
+    const delayMs = atLeastMs + retryDelay(this.#attempt, this.#timing, this.#host.random());
+    this.#attempt += 1;
+    this.#start("retry", delayMs, () => this.#dial());
+    const sinceLostMs = performance.now() - this.#lostAt;
+    this.#start("offline", Math.max(0, this.#timing.offline - sinceLostMs), () => this.#show({}));
+    this.#show({ quality: "reconnecting", transport: null, rttMs: null, retryAtMs: Date.now() + delayMs, reason });
+  }
+
+  // --- Is it alive? ---
+
+  /** @param {number} withinMs */
+  #ping(withinMs) {
+    this.#pingId += 1;
+    this.#pingAt = performance.now();
+    this.send({ type: "ping", id: this.#pingId });
+    this.#start("pong", withinMs, () => this.#silent(withinMs));
+    this.#start("slow", 2 * this.#timing.slow, () => this.#show({ quality: "slow" }));
+    this.#start("ping", this.#timing.ping, () => this.#ping(this.#timing.pong));
+  }
+
+  /** @param {number} withinMs */
+  #silent(withinMs) {
+    // A page that slept gets its timers before its messages: ask again before calling the connection dead.
+    if (performance.now() - this.#pingAt > 2 * withinMs + 1_000) return this.#ping(this.#timing.check);
+    this.#lost(1006, "The server stopped answering.");
+  }
+
+  #ponged() {
+    const rttMs = performance.now() - this.#pingAt;
+    const before = this.connection.rttMs;
+    this.#stop("slow");
+    this.#showAlive(before === null ? rttMs : before + (rttMs - before) / 4);
+  }
+
+  /** @param {number} rttMs */
+  #showAlive(rttMs) {
+    this.#show({ quality: rttMs > this.#timing.slow ? "slow" : "good", rttMs });
+  }
+
+  // --- Long polling ---
+
+  async #startPolling() {
+    const poll = new AbortController();
+    this.#poll = poll;
+    try {
+      for (let waitMs = 0; !poll.signal.aborted; waitMs = this.#timing.poll) await this.#pollOnce(poll, waitMs);
+    } catch (error) {
+      if (poll !== this.#poll) return;
+      this.#drop();
+      if (error instanceof Refusal && error.code !== null) return this.#hangUp(1000), this.#end(error.code, "");
+      if (this.connection.transport === "poll") this.#lostAt = performance.now();
+      if (this.#socket === null) this.#retryLater(error instanceof Refusal ? error.retryAfterMs : 0, "");
+    }
+  }
+
+  /**
+   * @param {AbortController} poll
+   * @param {number} waitMs
+   */
+  async #pollOnce(poll, waitMs) {
+    const query = new URLSearchParams({ ...this.#history.since, wait: String(waitMs / 1000) });
+    const url = new URL(`vibeworkbench/api/rooms/${this.#place()}/messages?${query}`, this.#options.server);
+    const askedAt = performance.now();
+    const limit = AbortSignal.any([poll.signal, AbortSignal.timeout(waitMs + this.#timing.handshake)]);
+    const response = await this.#host.fetch(url, { signal: limit, credentials: "same-origin", redirect: "error" });
+    if (!response.ok) throw new Refusal(response);
+    const { epoch, lastSeq, gap, messages } = await response.json();
+    if (poll.signal.aborted) return;
+    if (waitMs === 0) this.#polling(performance.now() - askedAt);
+    if (epoch !== this.#history.epoch || gap) this.#deliver({ type: "connected", seq: lastSeq, timestamp: Date.now(), data: { epoch } });
+    for (const message of messages) this.#deliver(message);
+  }
+
+  /** @param {number} rttMs */
+  #polling(rttMs) {
+    this.#attempt = 0;
+    this.#start("retry", this.#timing.upgrade * (0.5 + this.#host.random()), () => this.#dial());
+    this.#show({ transport: "poll", retryAtMs: null, reason: "" });
+    this.#showAlive(rttMs);
+  }
+
+  /** The poll under way, if any, is given up. */
+  #drop() {
+    this.#poll?.abort();
+    this.#poll = null;
+  }
+
+  // --- What everybody above uses ---
+
+  #place() {
+    return `${encodeURIComponent(this.#options.party)}/${encodeURIComponent(this.#options.room)}`;
+  }
+
+  /** @param {Message} message */
+  #deliver(message) {
+    if (this.#history.admit(message)) this.#options.onMessage(message);
+  }
+
+  /** @param {Partial<Connection>} change */
+  #show(change) {
+    const next = { ...this.connection, ...change };
+    if (next.quality === "reconnecting" || next.quality === "offline") {
+      const long = performance.now() - this.#lostAt >= this.#timing.offline;
+      next.quality = long || !this.#host.onLine() ? "offline" : "reconnecting";
+    } else this.#stop("offline");
+    this.connection = next;
+    this.#options.onConnection?.(next);
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} delayMs
+   * @param {() => void} act
+   */
+  #start(name, delayMs, act) {
+    this.#stop(name);
+    this.#timers.set(name, setTimeout(act, delayMs));
+  }
+
+  /** @param {string} name */
+  #stop(name) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+}
+
+/** An HTTP answer that is no success. */
+class Refusal extends Error {
+  /** @param {Response} response */
+  constructor(response) {
+    super(`HTTP ${response.status}`);
+    this.code = HTTP_FINAL.get(response.status) ?? null;
+    this.retryAfterMs = 1000 * (Number(response.headers.get("Retry-After")) || 0);
+  }
+}
