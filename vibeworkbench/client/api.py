@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -91,6 +92,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True, rename="camel", kw_only=True
 
     items: list[T]
     next_cursor: str | None = None
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a URL path."""
+    return quote(name, safe="")
 
 
 def headers(address: Address) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from vibeworkbench.client import displays
-from vibeworkbench.client.api import Api
+from vibeworkbench.client.api import Api, segment
 from vibeworkbench.client.displays import Cell, Html
 from vibeworkbench.client.frames import Kind
 from vibeworkbench.client.results import Items
@@ -23,7 +23,7 @@ class Issue(IssueBody, frozen=True, kw_only=True, dict=True):
     @classmethod
     def of(cls, api: Api, issue_id: str) -> Self:
         """The issue with this id, with its history."""
-        return api.get(f"api/ops/issues/{issue_id}", cls).bound_to(api)
+        return api.get(f"api/ops/issues/{segment(issue_id)}", cls).bound_to(api)
 
     def bound_to(self, api: Api) -> Self:
         """The same issue; what is done to it goes through ``api``."""
@@ -57,7 +57,7 @@ class Issue(IssueBody, frozen=True, kw_only=True, dict=True):
 
     def _act(self, verb: str, note: str, **body: Any) -> Issue:
         said = {**body, "note": note} if note else body
-        return self._api.post(f"api/ops/issues/{self.issue_id}/{verb}", Issue, said).bound_to(self._api)
+        return self._api.post(f"api/ops/issues/{segment(self.issue_id)}/{verb}", Issue, said).bound_to(self._api)
 
     @property
     def _api(self) -> Api:

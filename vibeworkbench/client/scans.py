@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from vibeworkbench.client import displays
-from vibeworkbench.client.api import Api
+from vibeworkbench.client.api import Api, segment
 from vibeworkbench.client.displays import Cell
 from vibeworkbench.client.errors import Misunderstood, RoomClosed, Unreachable
 from vibeworkbench.client.frames import Kind
@@ -183,7 +183,7 @@ class RunningScan:
 
     def _look(self) -> None:
         try:
-            scan = self._api.get(f"api/ops/scans/{self.scan_id}", Scan)
+            scan = self._api.get(f"api/ops/scans/{segment(self.scan_id)}", Scan)
         except Unreachable:
             now = time.monotonic()
             self._silent_since = self._silent_since or now

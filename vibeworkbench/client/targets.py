@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from vibeworkbench.client import displays
-from vibeworkbench.client.api import Api
+from vibeworkbench.client.api import Api, segment
 from vibeworkbench.client.displays import Cell, Html
 from vibeworkbench.client.errors import ClientError
 from vibeworkbench.client.frames import Kind
@@ -114,7 +114,7 @@ class Targets:
         old = self.find(target)
         changed = {**old.fields, **fields}
         body = _body(old.kind, str(changed.pop("name", old.name)), changed)
-        response = self._api.send("PUT", f"api/ops/targets/{old.target_id}", body=body)
+        response = self._api.send("PUT", f"api/ops/targets/{segment(old.target_id)}", body=body)
         return Target(msgspec.json.decode(response.content, type=dict[str, Any]))
 
     def remove(self, target: Target | str, *, confirm: bool = False) -> None:
@@ -129,7 +129,7 @@ class Targets:
                 f"removing target {found.name} ({found.kind}, {found.place}) cannot be undone; "
                 "call remove(..., confirm=True) when you mean it"
             )
-        self._api.send("DELETE", f"api/ops/targets/{found.target_id}")
+        self._api.send("DELETE", f"api/ops/targets/{segment(found.target_id)}")
 
     def find(self, target: Target | str) -> Target:
         """The target that is meant by its id or name.

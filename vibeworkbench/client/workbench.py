@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, overload
 import msgspec
 
 from vibeworkbench.client import displays
-from vibeworkbench.client.api import Api, decoded
+from vibeworkbench.client.api import Api, decoded, segment
 from vibeworkbench.client.discovery import Address, found
 from vibeworkbench.client.errors import ClientError
 from vibeworkbench.client.issues import Issue, Issues, worst_first
@@ -99,7 +99,7 @@ class Workbench:
 
     def scan_of(self, scan_id: str) -> Scan:
         """One scan, as it stands now."""
-        return self._api.get(f"api/ops/scans/{scan_id}", Scan)
+        return self._api.get(f"api/ops/scans/{segment(scan_id)}", Scan)
 
     def issues(
         self,
@@ -130,9 +130,14 @@ class Workbench:
         """The scans on a clock."""
         return Schedules(self._api.pages("api/schedules", ScheduleBody))
 
-    def run_schedule(self, name: str) -> Any:
-        """The schedule fires now; the server's answer."""
-        return self._api.post(f"api/schedules/{name}/run", dict[str, Any])
+    def run_schedule(self, name: str) -> RunningScan:
+        """The schedule fires now; its scan, to iterate over or to wait for."""
+        room = self.room(OPS_PARTY, "main")
+        try:
+            return RunningScan(self._api, self._api.post(f"api/schedules/{segment(name)}/run", _Started).scan_id, room)
+        except BaseException:
+            room.close()
+            raise
 
     def rooms(self) -> Rooms:
         """The rooms that are in use."""
@@ -140,7 +145,7 @@ class Workbench:
 
     def members(self, party: str, room: str) -> Members:
         """Who is in a room."""
-        return Members(self._api.get(f"api/rooms/{party}/{room}", RoomBody).list)
+        return Members(self._api.get(f"api/rooms/{segment(party)}/{segment(room)}", RoomBody).list)
 
     def room(
         self,

@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
+from vibeworkbench.client.api import segment
 from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.errors import RoomClosed
 from vibeworkbench.client.rooms.model import (
@@ -50,7 +51,7 @@ class Place:
     @property
     def path(self) -> str:
         """The room as two segments of a URL path."""
-        return f"{quote(self.party, safe='')}/{quote(self.room, safe='')}"
+        return f"{segment(self.party)}/{segment(self.room)}"
 
     @property
     def is_verbatim(self) -> bool:
