@@ -89,7 +89,11 @@ def serve(data: Path, settings: str = "", *arguments: str, environment: Mapping[
         (data / "vibeworkbench.toml").write_text(settings)
     runtime = data / "runtime"
     token = secrets.token_hex(16)
-    own = {"VIBEWORKBENCH_TOKEN": token, "JUPYTER_RUNTIME_DIR": str(runtime)}
+    own = {
+        "VIBEWORKBENCH_TOKEN": token,
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTER_CONFIG_DIR": str(data / "config"),  # what its user has configured for Jupyter does not count here
+    }
     command = [sys.executable, "-m", "vibeworkbench", "serve", "--port", "0", "--data", str(data), *arguments]
     with (data / "server.log").open("ab") as log:
         process = subprocess.Popen(
@@ -111,7 +115,7 @@ def serve(data: Path, settings: str = "", *arguments: str, environment: Mapping[
 
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Starts servers: ``start_server(settings="", *arguments, data=None, environment=None)``; all end with the module."""
+    """Starts servers: ``start_server(settings, *arguments, data=None, environment=None)``; they end with the module."""
     started: list[Server] = []
 
     def start(settings: str = "", *arguments: str, data: Path | None = None, **collaborators: Any) -> Server:
