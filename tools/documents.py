@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from vibeworkbench.cli import main as vibeworkbench
+from vibeworkbench.cli.app import vibeworkbench
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
@@ -78,9 +78,10 @@ def unknown_verb(words: list[str]) -> str | None:
     for word in words:
         if not isinstance(command, click.Group) or not re.fullmatch(r"[a-z][\w-]*", word):
             return None
-        if word not in command.commands:
+        below = command.get_command(click.Context(command), word)
+        if below is None:
             return word
-        command = command.commands[word]
+        command = below
     return None
 
 

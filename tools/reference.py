@@ -18,7 +18,7 @@ import click
 
 import vibeworkbench
 from vibeworkbench import errors, settings
-from vibeworkbench.cli import main as command_line
+from vibeworkbench.cli.app import vibeworkbench as command_line
 from vibeworkbench.ops.checks import load_checks
 from vibeworkbench.ops.collectors import load_collectors
 from vibeworkbench.settings import Settings
@@ -79,8 +79,10 @@ def command_lines(command: click.Command, path: str) -> Iterator[str]:
     """The help of a command, then that of the commands below it."""
     context = click.Context(command, info_name=path, max_content_width=100)
     yield from (f"## {path}", "", "```text", command.get_help(context).rstrip(), "```", "")
-    for name, below in sorted(command.commands.items()) if isinstance(command, click.Group) else ():
-        yield from command_lines(below, f"{path} {name}")
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        below = command.get_command(context, name)
+        if below is not None:
+            yield from command_lines(below, f"{path} {name}")
 
 
 def checks_page() -> str:
@@ -110,7 +112,8 @@ def errors_page() -> str:
     """Every failure that has a name, and what it becomes at each edge."""
     tree = inspect.getdoc(errors) or ""
     lines = ["# Errors", "", WRITTEN_BY, "```text", tree, "```", "", "| code | meaning |", "|---|---|"]
-    kinds = [each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, Exception)]
+    classes = [each for each in vars(errors).values() if inspect.isclass(each)]
+    kinds = [each for each in classes if issubclass(each, errors.WorkbenchError)]
     lines += [f"| `{each.code}` | {cell(first_sentence(each))} |" for each in kinds]
     return "\n".join([*lines, ""])
 

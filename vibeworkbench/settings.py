@@ -23,7 +23,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A table of the settings file."""
 
 
-class StorageSettings(Section):
+class StorageSettings(Section, frozen=True):
     """Where the state lives."""
 
     url: str = ""
@@ -37,7 +37,7 @@ class StorageSettings(Section):
     """Threads that run read transactions."""
 
 
-class PartySettings(Section):
+class PartySettings(Section, frozen=True):
     """A party beside the built-in ones."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
@@ -50,7 +50,7 @@ class PartySettings(Section):
     """Lowest role that may say something."""
 
 
-class RoomSettings(Section):
+class RoomSettings(Section, frozen=True):
     """Broadcast rooms."""
 
     heartbeat_s: Positive = 10.0
@@ -75,7 +75,7 @@ class RoomSettings(Section):
     """Parties of your own."""
 
 
-class HttpTarget(Section, tag="http", tag_field="kind"):
+class HttpTarget(Section, frozen=True, tag="http", tag_field="kind"):
     """An HTTP endpoint and what it must answer."""
 
     name: str
@@ -91,7 +91,7 @@ class HttpTarget(Section, tag="http", tag_field="kind"):
     verify_tls: bool = True
 
 
-class TcpTarget(Section, tag="tcp", tag_field="kind"):
+class TcpTarget(Section, frozen=True, tag="tcp", tag_field="kind"):
     """A port that must accept a connection."""
 
     name: str
@@ -100,7 +100,7 @@ class TcpTarget(Section, tag="tcp", tag_field="kind"):
     timeout_s: Positive = 5.0
 
 
-class TlsTarget(Section, tag="tls", tag_field="kind"):
+class TlsTarget(Section, frozen=True, tag="tls", tag_field="kind"):
     """A TLS endpoint whose certificate must stay valid."""
 
     name: str
@@ -115,7 +115,7 @@ class TlsTarget(Section, tag="tls", tag_field="kind"):
     timeout_s: Positive = 5.0
 
 
-class FilesTarget(Section, tag="files", tag_field="kind"):
+class FilesTarget(Section, frozen=True, tag="files", tag_field="kind"):
     """Log files found by a glob and tailed."""
 
     name: str
@@ -127,7 +127,7 @@ class FilesTarget(Section, tag="files", tag_field="kind"):
     """Most files of the glob that one scan reads, newest first; how many were left out is reported."""
 
 
-class WorkspaceTarget(Section, tag="workspace", tag_field="kind"):
+class WorkspaceTarget(Section, frozen=True, tag="workspace", tag_field="kind"):
     """A git work tree whose code health is looked at; only files that git tracks are read."""
 
     name: str
@@ -147,7 +147,7 @@ class WorkspaceTarget(Section, tag="workspace", tag_field="kind"):
 Target = HttpTarget | TcpTarget | TlsTarget | FilesTarget | WorkspaceTarget
 
 
-class HostThresholds(Section):
+class HostThresholds(Section, frozen=True):
     """Where the host's checks speak. Each has a lower value at which the issue clears (hysteresis)."""
 
     cpu_ratio: Ratio = 0.95
@@ -169,7 +169,7 @@ class HostThresholds(Section):
     zombies_clear: Count = 10
 
 
-class ProcessSettings(Section):
+class ProcessSettings(Section, frozen=True):
     """What is read of processes."""
 
     arguments: bool = False
@@ -191,7 +191,7 @@ class ProcessSettings(Section):
     zombies_clear: Count = 2
 
 
-class JupyterSettings(Section):
+class JupyterSettings(Section, frozen=True):
     """Where the checks of this Jupyter server's kernels and terminals speak."""
 
     restarts: Count = 3
@@ -209,7 +209,7 @@ class JupyterSettings(Section):
     terminals_clear: Count = 6
 
 
-class OpsSettings(Section):
+class OpsSettings(Section, frozen=True):
     """Scans."""
 
     scan_limit_s: Positive = 30.0
@@ -248,7 +248,7 @@ class OpsSettings(Section):
     """Issues resolved longer ago than this are forgotten, with their history."""
 
 
-class ScheduleSettings(Section):
+class ScheduleSettings(Section, frozen=True):
     """One scan on a clock."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
@@ -267,7 +267,7 @@ DEFAULT_SCHEDULES = (
 )
 
 
-class WebSettings(Section):
+class WebSettings(Section, frozen=True):
     """REST."""
 
     body_bytes: Count = 2**20
@@ -276,7 +276,7 @@ class WebSettings(Section):
     """Longest wait of a long poll."""
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """The whole file."""
 
     storage: StorageSettings = StorageSettings()
