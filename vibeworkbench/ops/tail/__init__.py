@@ -1,0 +1,7 @@
+"""Following log files through growth, rotation, truncation and compression.
+
+marks.py    where reading of a file has got to, and how its content is recognised again
+lines.py    complete lines of a file, counted by level
+levels.py   the level of one line
+follow.py   which file is which: the passes over a directory that has been rotated meanwhile
+"""

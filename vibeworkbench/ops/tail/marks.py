@@ -1,0 +1,171 @@
+"""Where reading of a file has got to, and how its content is recognised again under another name or inode."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import stat
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import msgspec
+
+PRINT_BYTES = 256
+_SETTLED_S = 2.0
+_GZIP = b"\x1f\x8b"
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The durable position in one file. It ends at the end of a complete line.
+
+    ``head`` and ``tail`` are hashes of the first and of the last 256 bytes before ``offset`` (fewer at the start): the
+    same content has them whatever the file is called now, and a file that was truncated and grew again has not.
+    """
+
+    path: str
+    """Where it was last seen."""
+    name: str
+    """The file name under which it was first seen: rotated names begin like it."""
+    device: int
+    inode: int
+    offset: int = 0
+    """Bytes consumed; of the uncompressed content for gzip."""
+    head: str = ""
+    tail: str = ""
+    size: int = 0
+    """Size on disk when it was last read."""
+    modified_ns: int = 0
+    settled: bool = False
+    """Whether it was last changed long enough before it was read that ``size`` and ``modified_ns`` prove it unchanged."""
+    inside: bool = False
+    """Whether ``offset`` lies within a line too long to wait for; what follows up to its end was counted already."""
+    ended: bool = False
+    """Whether everything up to ``size`` was consumed or is a line not yet complete."""
+    missing: int = 0
+    """Looks in a row that did not find it."""
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
+
+
+def marks_of(cursor: Mapping[str, Any]) -> list[Mark]:
+    """The marks that :func:`cursor_of` stored; none for an empty cursor."""
+    return msgspec.convert(cursor.get("files", []), list[Mark])
+
+
+def cursor_of(marks: Iterable[Mark]) -> dict[str, Any]:
+    """The marks as a JSON-able cursor."""
+    return {"version": 1, "files": [msgspec.to_builtins(mark) for mark in marks]}
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """A file held open: its identity cannot change any more, whatever happens to its name.
+
+    Attributes:
+        path: The name it was opened by.
+        status: What the kernel says about it.
+        content: Its bytes, uncompressed.
+        raw: Its bytes as they are on disk.
+        packed: Whether it is gzip.
+        opened_at_ns: The system clock when it was opened.
+    """
+
+    path: str
+    status: os.stat_result
+    content: BinaryIO
+    raw: BinaryIO
+    packed: bool
+    opened_at_ns: int
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.status.st_dev, self.status.st_ino
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self.content.close()
+        self.raw.close()  # GzipFile leaves a file open that it was given
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """``count`` bytes from ``offset``, fewer at the end.
+
+        Raises:
+            EOFError: A gzip file that is not complete.
+            OSError: It cannot be read, or is no gzip file after all.
+        """
+        self.content.seek(offset)
+        return self.content.read(count)
+
+    def holds(self, mark: Mark) -> bool:
+        """Whether its content up to the mark is what was read then."""
+        if not self.packed and self.status.st_size < mark.offset:
+            return False
+        count = min(PRINT_BYTES, mark.offset)
+        try:
+            return (
+                fingerprint(self.read_at(0, count)) == mark.head
+                and fingerprint(self.read_at(mark.offset - count, count)) == mark.tail
+            )
+        except (EOFError, OSError, zlib.error):  # no complete gzip file, or a broken disk
+            return False
+
+    def mark(self, name: str, offset: int, *, inside: bool = False, ended: bool = False) -> Mark:
+        """The mark at ``offset`` of this file."""
+        count = min(PRINT_BYTES, offset)
+        return Mark(
+            path=self.path,
+            name=name,
+            device=self.status.st_dev,
+            inode=self.status.st_ino,
+            offset=offset,
+            head=fingerprint(self.read_at(0, count)),
+            tail=fingerprint(self.read_at(offset - count, count)),
+            size=self.status.st_size,
+            modified_ns=self.status.st_mtime_ns,
+            settled=self.opened_at_ns - self.status.st_mtime_ns > _SETTLED_S * 1e9,
+            inside=inside,
+            ended=ended,
+        )
+
+
+def fingerprint(content: bytes) -> str:
+    """16 hexadecimal digits of the content."""
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def opened(path: str) -> OpenFile | None:
+    """The regular file at ``path`` held open; ``None`` for whatever is no regular file (a pipe would block).
+
+    Raises:
+        OSError: It is gone, or may not be read.
+    """
+    at_ns = time.time_ns()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        return None
+    raw = os.fdopen(descriptor, "rb")
+    packed = raw.read(2) == _GZIP
+    raw.seek(0)
+    content = cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb") if packed else raw)
+    return OpenFile(path, status, content, raw, packed, at_ns)
+
+
+def unchanged(mark: Mark, status: os.stat_result) -> bool:
+    """Whether the file of the mark has nothing new for sure, told without opening it."""
+    same = (mark.device, mark.inode, mark.size, mark.modified_ns) == (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+    )
+    return same and mark.settled and mark.ended
