@@ -30,7 +30,7 @@ def decode_body(body: bytes, kind: type[S]) -> S:
         InvalidInput: It is no JSON (``position`` says where) or no such struct (``field``, ``reason``, ``allowed``).
     """
     try:
-        return msgspec.json.decode(body.strip() or b"{}", type=kind)
+        return msgspec.json.decode(body if body.strip() else b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise refusal(error, kind, "body") from None
     except msgspec.DecodeError as error:
@@ -120,6 +120,8 @@ def _alternatives(found: inspect.Type) -> Iterator[inspect.Type]:
 def _inside(here: inspect.Type, step: str) -> Iterator[inspect.Type]:
     if isinstance(here, inspect.StructType):
         yield from (field.type for field in here.fields if field.encode_name == step)
+        if here.tag_field == step and here.tag is not None:
+            yield inspect.LiteralType((here.tag,))
     elif isinstance(here, inspect.DictType):
         yield here.value_type
     elif isinstance(here, _COLLECTIONS):
@@ -135,8 +137,6 @@ def _allowed(reached: Sequence[inspect.Type], *, names: bool) -> list[Any]:
             allowed += here.values
         elif not names and isinstance(here, inspect.EnumType):
             allowed += [member.value for member in here.cls]
-        elif not names and isinstance(here, inspect.StructType) and here.tag is not None:
-            allowed.append(here.tag)
     return list(dict.fromkeys(allowed))
 
 
