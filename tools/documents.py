@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -87,7 +88,7 @@ def unknown_verb(words: list[str]) -> str | None:
 
 def place(path: Path, text: str, start: int) -> str:
     """``file:line`` of a position in a text."""
-    return f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, start) + 1}"
+    return f"{os.path.relpath(path, ROOT)}:{text.count(chr(10), 0, start) + 1}"
 
 
 if __name__ == "__main__":

@@ -79,9 +79,10 @@ def command_lines(command: click.Command, path: str) -> Iterator[str]:
     """The help of a command, then that of the commands below it."""
     context = click.Context(command, info_name=path, max_content_width=100)
     yield from (f"## {path}", "", "```text", command.get_help(context).rstrip(), "```", "")
-    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
-        below = command.get_command(context, name)
-        if below is not None:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None, name
             yield from command_lines(below, f"{path} {name}")
 
 

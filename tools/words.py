@@ -5,6 +5,7 @@ A lock file with a registry's host or a document with somebody's home directory 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def places(path: Path, forbidden: re.Pattern[str]) -> Iterator[str]:
         return  # a picture
     for number, line in enumerate(lines, 1):
         for found in forbidden.finditer(line):
-            yield f"{path.relative_to(ROOT)}:{number}: {found.group()}"
+            yield f"{os.path.relpath(path, ROOT)}:{number}: {found.group()}"
 
 
 if __name__ == "__main__":
