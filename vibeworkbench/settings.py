@@ -57,7 +57,7 @@ class RoomSettings(Section, frozen=True):
     """Interval of the server's own pings."""
     dead_after_s: Positive = 10.0
     """A member silent for this long after a ping is dead."""
-    ring_bytes: Count = 16 * 2**20
+    ring_bytes: Count = 4 * 2**20
     """Encoded history of one room kept in memory; older messages are read from the event log."""
     backlog_bytes: Count = 2**20
     """How far one member may lag behind the room's head before it is closed with 4408."""

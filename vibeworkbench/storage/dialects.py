@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-import sqlalchemy.dialects.postgresql as postgresql
-import sqlalchemy.dialects.sqlite as sqlite
 import sqlalchemy.exc
+from sqlalchemy.dialects import postgresql, sqlite
 
 from vibeworkbench.errors import Unavailable
 
@@ -46,13 +45,13 @@ def _prepare_sqlite(engine: sa.Engine, busy_timeout_s: float) -> None:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection whose reads all see one instant, and which takes no write lock."""
-    with engine.connect() as connection:
+    with engine.connect() as plain:
         options: dict[str, Any] = (
             {"reading_only": True}
             if engine.dialect.name == "sqlite"
             else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
-        connection = connection.execution_options(**options)
+        connection = plain.execution_options(**options)
         with connection.begin():
             yield connection
 

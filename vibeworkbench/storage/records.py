@@ -1,8 +1,8 @@
 """The operational state: one database, short transactions, and the event log whose ``seq`` they draw.
 
-A transaction that changes something also says so: ``transaction.say(message)``. The messages get their ``seq`` inside the
-transaction, from a counter row for each room; its row lock makes commit order equal ``seq`` order on every database. After
-the commit they are handed to the listener on the event loop, in commit order. What is rolled back was never said.
+A transaction that changes something also says so: ``transaction.say(message)``. The messages get their ``seq`` inside
+the transaction, from a counter row for each room, whose lock makes commit order equal ``seq`` order on every database.
+After the commit they are handed to the listener on the event loop, in commit order. What is rolled back was never said.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _advance(connection: sa.Connection, party: str, room: str, count: int) -> tu
 class Database:
     """The state's one door: write transactions one after the other, read transactions beside them.
 
-    Work is a plain function of a transaction (or connection) and runs in a thread; the event loop never waits for a disk.
+    Work is a plain function of a transaction (or connection) and runs in a thread; the event loop waits for no disk.
     """
 
     def __init__(self, engine: sa.Engine, readers: int = 2) -> None:

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade():
+def upgrade() -> None:
     op.create_table(
         "health_sample",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -110,7 +110,7 @@ def upgrade():
         sa.Column("progress_total", sa.BigInteger(), nullable=False),
         sa.Column("progress_step", sa.String(length=256), nullable=False),
         sa.Column("owner", sa.String(length=256), nullable=False),
-        sa.Column("lease_until_us", sa.BigInteger(), nullable=False),
+        sa.Column("beat", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("scan_id", name=op.f("pk_scan")),
     )
     with op.batch_alter_table("scan", schema=None) as batch_op:
@@ -194,7 +194,7 @@ def upgrade():
     )
 
 
-def downgrade():
+def downgrade() -> None:
     op.drop_table("schedule_slot")
     with op.batch_alter_table("issue_event", schema=None) as batch_op:
         batch_op.drop_index("ix_issue_event_issue_id")
