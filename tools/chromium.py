@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -24,9 +25,17 @@ ADVICE = "no Chromium found: install your system's chromium package, or set VIBE
 
 def chromium() -> str | None:
     """The path of a Chromium that starts, or none."""
+    return next((path for path in candidates() if path and starts(path)), None)
+
+
+def candidates() -> Iterator[str | None]:
+    """Where a Chromium may be: only where the environment says, if it does; the slowest question comes last."""
     named = os.environ.get("VIBEWORKBENCH_CHROMIUM")
-    candidates = [named] if named else [*map(shutil.which, NAMES), playwrights_own()]
-    return next((path for path in candidates if path and starts(path)), None)
+    if named:
+        yield named
+    else:
+        yield from map(shutil.which, NAMES)
+        yield playwrights_own()
 
 
 def starts(path: str) -> bool:

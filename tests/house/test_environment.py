@@ -19,9 +19,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DEPENDENCIES = {Requirement(line).name: Requirement(line) for line in PROJECT["project"]["dependencies"]}
 DEVELOPMENT = [Requirement(line) for line in PROJECT["dependency-groups"]["dev"]]
-CONDA_ONLY = {"python", "pip"}
-NEEDED_BY_NAME_ONLY = {"ipykernel", "jupyterlab", "voila"}
-"""Dependencies that no file has to import: the programs that the workbench is a part of."""
+NEEDED_BY_NAME_ONLY = {"ipykernel", "ipywidgets", "jupyterlab", "voila"}
+"""Dependencies that no file has to import: the programs the workbench is a part of, and what notebooks lay out with."""
 
 
 def locked() -> dict[str, list[str]]:
