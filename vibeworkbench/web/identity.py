@@ -17,7 +17,7 @@ from vibeworkbench.web.roles import Caller, Role
 _GENERATED_USERNAME = re.compile(r"[0-9a-f]{32}")
 
 
-def role_of(user: User, settings: Mapping[str, Any]) -> Role | None:  # noqa: ARG001 - the seam is both arguments
+def role_of(user: User, settings: Mapping[str, Any]) -> Role | None:
     """The role of an identity, ``None`` when it has none.
 
     Args:

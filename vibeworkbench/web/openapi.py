@@ -52,7 +52,7 @@ def document(routes: Sequence[Route], *, version: str, base_url: str = "/") -> d
     for route, method, each in said:
         paths.setdefault(route.path, {})[method] = _described(route, method, each, schemas, components)
     spared = {each.query.__name__ for _, _, each in said if each.query is not None}
-    return {
+    said_whole = {
         "openapi": "3.1.0",
         "info": {"title": "vibeworkbench", "version": version, "description": _DESCRIPTION},
         "servers": [{"url": base_url.rstrip("/") + PREFIX}],
@@ -63,6 +63,8 @@ def document(routes: Sequence[Route], *, version: str, base_url: str = "/") -> d
         },
         "x-sockets": [_socket(route) for route in routes if _is_socket(route)],
     }
+    plain: dict[str, Any] = msgspec.to_builtins(said_whole)  # defaults are tuples, sets and structs until here
+    return plain
 
 
 def _operations(route: Route) -> Iterator[tuple[str, Operation]]:

@@ -1,0 +1,172 @@
+"""The clock that starts scans. It trusts no wait: what is due is read off the present instant each time it wakes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from vibeworkbench.errors import Conflict, NotFound, Unavailable, WorkbenchError
+from vibeworkbench.ops.model import ScanRequest
+from vibeworkbench.ops.service import Ops
+from vibeworkbench.schedules import records
+from vibeworkbench.schedules.model import Schedule, due_slot, next_fire_at
+from vibeworkbench.schedules.records import LastFire
+from vibeworkbench.storage.records import Database
+
+RUNNING = "running"
+"""Outcome of a fire whose scan has not ended."""
+RECHECK_S = 30.0
+"""Longest wait between two looks at the clock, so that one set forward or back is noticed within it."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A schedule, when it fires next, and what became of its last fire."""
+
+    schedule: Schedule
+    next_fire_at: datetime
+    last: LastFire | None
+
+
+class Schedules:
+    """Scans are started when they are due, each slot by one of all servers on the database.
+
+    Args:
+        database: Where slots are claimed.
+        ops: What scans.
+        schedules: What is to be started when.
+        clock: The present instant, aware UTC.
+        recheck_s: Longest wait between two looks at the clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        ops: Ops,
+        schedules: Sequence[Schedule],
+        clock: Callable[[], datetime],
+        recheck_s: float = RECHECK_S,
+    ) -> None:
+        self._database = database
+        self._ops = ops
+        self._schedules = {each.name: each for each in schedules}
+        self._clock = clock
+        self._recheck_s = recheck_s
+        self._loop: asyncio.Task[None] | None = None
+        self._following: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """The clock runs. A schedule never seen before has missed nothing."""
+        now = self._clock()
+        await self._database.write(lambda transaction: records.know(transaction, self._schedules.values(), now))
+        self._loop = asyncio.create_task(self._watch(), name="schedules")
+
+    async def stop(self) -> None:
+        """No slot is claimed any more; the scans under way belong to ops, and their outcomes are recorded."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.wait([self._loop])
+
+    async def settled(self) -> None:
+        """The outcome of every scan started here is recorded; for after ops has stopped."""
+        if self._following:
+            await asyncio.wait(self._following)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the clock runs."""
+        return self._loop is not None and not self._loop.done()
+
+    async def standings(self) -> list[Standing]:
+        """Every schedule by name, with its next and last fire."""
+        last = await self._database.read(records.last_fires)
+        now = self._clock()
+        return [
+            Standing(each, next_fire_at(each, now), await self._told(last.get(name)))
+            for name, each in sorted(self._schedules.items())
+        ]
+
+    async def _told(self, fire: LastFire | None) -> LastFire | None:
+        """The fire, with its scan's word where the server that started it was killed before it could record the end."""
+        if fire is None or fire.outcome != RUNNING or fire.scan_id is None:
+            return fire
+        try:
+            return replace(fire, outcome=(await self._ops.one_scan(fire.scan_id)).status)
+        except NotFound:
+            return replace(fire, outcome="forgotten: only the latest scans are kept")
+
+    async def run(self, name: str, caller: str) -> str:
+        """The id of the scan that was started now, by hand.
+
+        Raises:
+            NotFound: There is no such schedule.
+            Conflict: A scan of its scope is running; ``scan_id`` says which.
+        """
+        if name not in self._schedules:
+            raise NotFound(f"There is no schedule {name}.", allowed=sorted(self._schedules))
+        return await self._fire(self._schedules[name], f"schedule:{name}:{caller}")
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                for each in self._schedules.values():
+                    await self._fire_if_due(each)
+            except Exception:  # noqa: BLE001 - border: the background loop outlives any failure of one round
+                _LOG.exception("a round of the schedules failed; the next one tries again")
+            await asyncio.sleep(self._wait_s())
+
+    def _wait_s(self) -> float:
+        now = self._clock()
+        waits = ((next_fire_at(each, now) - now).total_seconds() for each in self._schedules.values())
+        return min(self._recheck_s, *waits, self._recheck_s)
+
+    async def _fire_if_due(self, schedule: Schedule) -> None:
+        now = self._clock()
+        known = await self._database.read(lambda connection: records.last_slot(connection, schedule.name, now))
+        if known > now:
+            await self._database.write(lambda transaction: records.known_again(transaction, schedule.name, now))
+        slot = due_slot(schedule, known, now)
+        if slot is None or not await self._claim(schedule.name, slot, now):
+            return
+        try:
+            await self._fire(schedule, f"schedule:{schedule.name}")
+        except WorkbenchError as error:  # the outcome is recorded; the slot is not tried again
+            _LOG.warning("schedule %s: its scan could not be started: %s", schedule.name, error.message)
+
+    async def _claim(self, name: str, slot: datetime, now: datetime) -> bool:
+        return await self._database.write(lambda transaction: records.claim(transaction, name, slot, now))
+
+    async def _fire(self, schedule: Schedule, trigger: str) -> str:
+        now = self._clock()
+        try:
+            scan_id = (await self._ops.begin(ScanRequest(schedule.scope, trigger))).scan_id
+        except WorkbenchError as error:
+            await self._record(schedule.name, _missed(error, now))
+            raise
+        await self._record(schedule.name, LastFire(now, scan_id, RUNNING))
+        following = asyncio.create_task(self._follow(schedule.name, scan_id), name=f"schedule {schedule.name}")
+        self._following.add(following)
+        following.add_done_callback(self._following.discard)
+        return scan_id
+
+    async def _record(self, name: str, fire: LastFire) -> None:
+        await self._database.write(lambda transaction: records.record_fire(transaction, name, fire))
+
+    async def _follow(self, name: str, scan_id: str) -> None:
+        outcome = (await self._ops.finished(scan_id)).status.value
+        try:
+            await self._database.write(lambda transaction: records.record_outcome(transaction, name, scan_id, outcome))
+        except Unavailable as error:  # the scan's own record tells its end
+            _LOG.warning("schedule %s: the outcome is not recorded: %s", name, error.message)
+
+
+def _missed(error: WorkbenchError, at: datetime) -> LastFire:
+    scan_id = error.attributes.get("scanId")
+    outcome = "skipped: already running" if isinstance(error, Conflict) else f"failed: {error.message}"
+    return LastFire(at, scan_id, outcome[:256])

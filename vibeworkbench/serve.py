@@ -1,0 +1,119 @@
+"""The workbench in a Jupyter server of its own: what ``vibeworkbench serve`` runs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from jupyter_server.serverapp import ServerApp
+from tornado.netutil import bind_sockets
+from traitlets.config import Config
+
+from vibeworkbench.errors import Unavailable
+from vibeworkbench.extension import VibeworkbenchApp, root_url
+from vibeworkbench.web.routes import PREFIX
+
+TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
+_PING_S = 30
+_WARNINGS = 30
+
+
+class WorkbenchServer(ServerApp):
+    """A Jupyter server that keeps the port it found, and says when it is ready."""
+
+    ready: Callable[[str], None]
+    exit_code = 0
+
+    def _find_http_port(self) -> None:
+        # Taken now, not only looked at: between a look and the binding another process may take it.
+        try:
+            self._sockets = bind_sockets(self.port, self.ip)
+        except OSError as error:
+            reason = error.strerror or "it cannot be used"
+            raise Unavailable(f"port {self.port} of {self.ip}: {reason}", reason=reason) from error
+        self.port = self._sockets[0].getsockname()[1]
+
+    def _bind_http_server_tcp(self) -> bool:
+        self.http_server.add_sockets(self._sockets)
+        return True
+
+    async def _post_start(self) -> None:
+        await super()._post_start()  # type: ignore[no-untyped-call]
+        if self.workbench_app.workbench.started:
+            self.ready(root_url(self))
+        else:
+            self.exit_code = 1  # Jupyter has logged why
+            self.stop()
+
+    @property
+    def workbench_app(self) -> VibeworkbenchApp:
+        """The extension in this server."""
+        (app,) = self.extension_manager.extension_apps["vibeworkbench"]
+        assert isinstance(app, VibeworkbenchApp)  # noqa: S101 - for the type checker: the manager holds what we named
+        return app
+
+
+def serve(  # noqa: PLR0913 - the options of the command
+    *,
+    port: int,
+    data_dir: Path,
+    token: str | None = None,
+    lab: bool = True,
+    base_url: str = "/",
+    settings_file: Path | None = None,
+    ip: str = "127.0.0.1",
+    open_browser: bool = False,
+    ready: Callable[[str], None] | None = None,
+) -> int:
+    """The server has run until SIGTERM or SIGINT; the result is the exit code.
+
+    Args:
+        port: Where to listen; 0 takes a free port.
+        data_dir: Where the state lives.
+        token: The admin's token; ``None`` takes ``VIBEWORKBENCH_TOKEN``, else a new one, which the printed line holds.
+        lab: Whether JupyterLab, Voila and the other installed extensions are there too.
+        base_url: Where the server stands, for proxies.
+        settings_file: The settings; ``None`` takes the environment's or those in ``data_dir``.
+        ip: Address to listen on.
+        open_browser: Whether a browser is opened.
+        ready: Called with the server's root URL once all of it answers; by default that URL is printed.
+
+    Raises:
+        InvalidInput: A setting means nothing; ``field`` names it.
+        Unavailable: The port or the storage cannot be used.
+    """
+    given = token or os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
+    used = given or secrets.token_urlsafe(32)
+    config = _config(lab=lab, token=used)
+    config.ServerApp.update({"port": port, "ip": ip, "base_url": base_url, "open_browser": open_browser})
+    config.VibeworkbenchApp = Config({"data_dir": str(data_dir), "settings_file": str(settings_file or "")})
+    server = WorkbenchServer.instance(config=config)
+    server.ready = ready or (
+        lambda root: _print_ready(root, page="lab" if lab else "", new_token=used.removesuffix(given))
+    )
+    server.initialize(argv=[], find_extensions=lab)
+    if server.workbench_app.failure is not None:
+        raise server.workbench_app.failure
+    server.start()
+    return server.exit_code
+
+
+def _config(*, lab: bool, token: str) -> Config:
+    extensions = {"vibeworkbench": True} | ({"jupyterlab": True, "voila.server_extension": True} if lab else {})
+    server = {
+        "jpserver_extensions": extensions,
+        "default_url": "/lab" if lab else f"{PREFIX}/api/status",
+        "port_retries": 0,
+        "allow_root": True,  # containers run as root; who may log in is the token's business
+        "log_level": _WARNINGS,
+        "websocket_ping_interval": _PING_S,
+        "websocket_ping_timeout": _PING_S,
+    }
+    return Config({"ServerApp": server, "IdentityProvider": {"token": token}})
+
+
+def _print_ready(root: str, *, page: str, new_token: str) -> None:
+    url = f"{root}{page}" + (f"?token={new_token}" if new_token else "")
+    print(f"vibeworkbench is ready at {url}", flush=True)  # noqa: T201 - the one line that people and programs wait for

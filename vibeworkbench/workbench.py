@@ -1,0 +1,253 @@
+"""The composition root: every service is built here, once, started in order, and stopped in the opposite one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import platformdirs
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+import vibeworkbench
+from vibeworkbench.errors import InvalidInput, Unavailable
+from vibeworkbench.ops import claims as ops_claims
+from vibeworkbench.ops import routes as ops_routes
+from vibeworkbench.ops.checks import load_checks
+from vibeworkbench.ops.collectors import load_collectors
+from vibeworkbench.ops.line import Site
+from vibeworkbench.ops.service import Ops
+from vibeworkbench.rooms import routes as room_routes
+from vibeworkbench.rooms.model import RELAY, Party
+from vibeworkbench.rooms.service import Rooms
+from vibeworkbench.schedules import routes as schedule_routes
+from vibeworkbench.schedules.model import schedules_from
+from vibeworkbench.schedules.service import Schedules
+from vibeworkbench.settings import Settings, StorageSettings, settings_from_file
+from vibeworkbench.storage import dialects, schema
+from vibeworkbench.storage.records import Database
+from vibeworkbench.web import openapi, standing
+from vibeworkbench.web.roles import Role
+from vibeworkbench.web.routes import Route
+from vibeworkbench.web.standing import Part
+
+DATA_VARIABLE = "VIBEWORKBENCH_DATA"
+SETTINGS_VARIABLE = "VIBEWORKBENCH_SETTINGS"
+_DATABASE_FILE = "state.db"
+_SETTINGS_FILE = "vibeworkbench.toml"
+_STORAGE_ANSWERS_WITHIN_S = 5.0
+
+
+def default_data_dir() -> Path:
+    """Where the state lives when nobody says otherwise: the environment's choice, else this user's data directory."""
+    return Path(os.environ.get(DATA_VARIABLE) or platformdirs.user_data_path("vibeworkbench"))
+
+
+def read_settings(data_dir: Path, settings_file: Path | None = None) -> Settings:
+    """The settings of the given file, else of the one that the environment names, else of the data directory's.
+
+    Raises:
+        InvalidInput: The file was named and is not there, or it means nothing; ``field`` says where.
+    """
+    named = settings_file or (Path(given) if (given := os.environ.get(SETTINGS_VARIABLE)) else None)
+    if named is not None and not named.is_file():
+        raise InvalidInput(f"settings: there is no file {named}", field="settings", reason="no such file")
+    return settings_from_file(named or data_dir / _SETTINGS_FILE)
+
+
+def open_database(settings: StorageSettings, data_dir: Path) -> Database:
+    """The database of the settings, else the one in the data directory, which only its owner may enter.
+
+    Raises:
+        InvalidInput: The environment variable that is to hold the URL is not set.
+        Unavailable: The data directory cannot be used.
+    """
+    url = os.environ.get(settings.url_env, "") if settings.url_env else settings.url
+    if settings.url_env and not url:
+        raise InvalidInput(f"settings: storage.url_env: {settings.url_env} is not set", field="storage.url_env")
+    engine = dialects.open_engine(url or _sqlite_url(data_dir), settings.busy_timeout_s)
+    return Database(engine, settings.readers)
+
+
+def _sqlite_url(data_dir: Path) -> str:
+    path = (data_dir / _DATABASE_FILE).absolute()
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # SQLite gives its other files the same mode
+    except OSError as error:
+        reason = error.strerror or "it cannot be used"
+        raise Unavailable(f"the data directory cannot be used: {reason}", reason=reason) from error
+    return f"sqlite:///{quote(str(path))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What the database is, and what this version of the code expects it to be."""
+
+    present: str | None
+    newest: str | None
+
+    @property
+    def current(self) -> bool:
+        """Whether nothing is to be migrated."""
+        return self.present == self.newest
+
+
+def database_revision(data_dir: Path, settings: Settings) -> Revision:
+    """How far the database is migrated."""
+    database = open_database(settings.storage, data_dir)
+    try:
+        return Revision(database.read_now(schema.present_revision), schema.newest_revision())
+    finally:
+        database.close()
+
+
+def upgrade_database(data_dir: Path, settings: Settings) -> Revision:
+    """The database is what this version of the code expects; the revision is what it was before."""
+    before = database_revision(data_dir, settings)
+    database = open_database(settings.storage, data_dir)
+    try:
+        schema.upgrade(database.engine)
+    finally:
+        database.close()
+    return before
+
+
+class Workbench:
+    """All services of one server. Built by ``open``, then ``start``, then ``stop``."""
+
+    def __init__(
+        self, *, database: Database, rooms: Rooms, ops: Ops, schedules: Schedules, registry: CollectorRegistry
+    ) -> None:
+        self.database = database
+        self.rooms = rooms
+        self.ops = ops
+        self.schedules = schedules
+        self.registry = registry
+        self.started = False
+
+    @classmethod
+    def open(cls, settings: Settings, data_dir: Path, server: Mapping[str, Any] | None = None) -> Workbench:
+        """A workbench whose state is migrated and whose services are built; nothing runs yet.
+
+        Args:
+            settings: All settings.
+            data_dir: Where the state lives, unless the settings name a database.
+            server: Facts about the Jupyter server for collectors; empty outside of one.
+
+        Raises:
+            InvalidInput: A setting means nothing; ``field`` names it.
+            Unavailable: The storage cannot be used now.
+        """
+        schedules = schedules_from(settings.schedules)
+        database = open_database(settings.storage, data_dir)
+        schema.upgrade(database.engine)
+        registry, clock = _registry(), partial(datetime.now, UTC)
+        rooms = Rooms(database=database, settings=settings.rooms, registry=registry)
+        ops = Ops(
+            database=database,
+            rooms=rooms,
+            collectors=load_collectors(settings.ops.disabled_collectors),
+            checks=load_checks(settings.ops.disabled_checks),
+            settings=settings.ops,
+            site=Site(server or {}, registry, clock),
+        )
+        for party in _parties(ops):
+            rooms.register(party)
+        calendar = Schedules(database=database, ops=ops, schedules=schedules, clock=clock)
+        return cls(database=database, rooms=rooms, ops=ops, schedules=calendar, registry=registry)
+
+    async def start(self) -> None:
+        """Everything runs: rooms first, for what the others have to say."""
+        await self.rooms.start()
+        await self.ops.start()
+        await self.schedules.start()
+        self.started = True
+
+    async def stop(self) -> None:
+        """Nothing runs, scans under way are recorded as stopped, rooms are closed, and all that was said is on disk."""
+        if self.started:
+            self.started = False
+            await self.schedules.stop()
+            await self.ops.stop()
+            await self.schedules.settled()
+            await self.rooms.stop()
+        await asyncio.to_thread(self.database.close)
+
+    def routes(self) -> list[Route]:
+        """Every address of the workbench."""
+        mounted: list[Route] = []
+        server = standing.Server(
+            version=vibeworkbench.__version__,
+            parts={
+                "storage": self._storage,
+                "rooms": self._rooms,
+                "ops": self._ops,
+                "schedules": self._schedules,
+            },
+            registry=self.registry,
+            document=lambda base_url: openapi.document(mounted, version=vibeworkbench.__version__, base_url=base_url),
+        )
+        mounted += ops_routes.routes(self.ops)
+        mounted += room_routes.routes(self.rooms)
+        mounted += schedule_routes.routes(self.schedules)
+        mounted += standing.routes(server)
+        return mounted
+
+    async def _storage(self) -> Part:
+        try:
+            async with asyncio.timeout(_STORAGE_ANSWERS_WITHIN_S):
+                present = await self.database.read(schema.present_revision)
+        except TimeoutError:
+            return Part("failed", f"the database has not answered for {_STORAGE_ANSWERS_WITHIN_S:g} s")
+        except Unavailable as error:
+            return Part("failed", error.message)
+        if present != schema.newest_revision():
+            return Part("failed", "the database is not migrated to this version", {"revision": present})
+        return Part(facts={"revision": present})
+
+    async def _rooms(self) -> Part:
+        if not self.started:
+            return Part("failed", "the server is starting or stopping")
+        return Part()
+
+    async def _ops(self) -> Part:
+        if not self.started:
+            return Part("failed", "the server is starting or stopping")
+        return Part()
+
+    async def _schedules(self) -> Part:
+        if not self.schedules.alive:
+            return Part("failed", "the clock does not run")
+        return Part()
+
+
+def _parties(ops: Ops) -> tuple[Party, ...]:
+    """The parties that every workbench has; the settings' own ones are the rooms' business."""
+    main = frozenset({ops_claims.ROOM})
+
+    def health(connection: Any, room: str) -> Mapping[str, Any]:
+        told: Mapping[str, Any] = ops.snapshot(connection, room)["health"]
+        return told
+
+    return (
+        Party(ops_claims.PARTY, recording=True, read=Role.viewer, write=None, snapshot=ops.snapshot, rooms=main),
+        Party(ops_claims.HEALTH_PARTY, recording=True, read=Role.viewer, write=None, snapshot=health, rooms=main),
+        Party("reviews", recording=True, read=Role.viewer, write=None, rooms=main),
+        Party("tasks", recording=True, read=Role.viewer, write=None),
+        Party("containers", recording=False, read=Role.viewer, write=None),
+        Party(RELAY, recording=False, read=Role.viewer, write=Role.operator),
+    )
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
