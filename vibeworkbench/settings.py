@@ -195,7 +195,8 @@ class JupyterSettings(Section, frozen=True):
     """Where the checks of this Jupyter server's kernels and terminals speak."""
 
     restarts: Count = 3
-    """Restarts of one kernel seen since the server started at which it becomes a finding."""
+    """Restarts of one kernel within ``restarts_within_s`` at which it becomes a finding."""
+    restarts_within_s: Positive = 3600.0
     idle_after_s: Positive = 6 * 3600.0
     """A kernel or terminal without activity for this long is idle."""
     idle_memory_bytes: Count = 2**30

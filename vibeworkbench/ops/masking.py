@@ -8,23 +8,25 @@ from collections.abc import Sequence
 MASK = "•••"
 
 _NAME = (
-    r"(?:[a-z0-9_.-]*(?:passw(?:or)?d|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|auth[_-]?key|credentials?|session[_-]?id|cookie|dsn|signature)[a-z0-9_]*)"
+    r"(?:[a-z0-9_.-]{0,40}(?:passw(?:or)?d|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|auth[_-]?key|credentials?|session[_-]?id|cookie|dsn|signature)[a-z0-9_]{0,40})"
 )
-_ASSIGNED = re.compile(rf"""(?ix) (?P<name> {_NAME} ["']? \s* (?:=>|:=|[=:]) \s* )
+_ASSIGNED = re.compile(rf"""(?ix) (?P<name> (?<![a-z0-9_.-]) {_NAME} ["']? \s* (?:=>|:=|[=:]) \s* )
     (?: (?P<quote>["']) (?:\\.|(?!(?P=quote)).)* (?P=quote)? | [^\s,;&"'{{}}()\[\]]+ )""")
 _HEADER = re.compile(
     r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|negotiate)\s+)?)[^\s\"',;]+"
 )
 _SCHEME = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}")
-_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@\"']*@")
+_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@\"']{1,500}@")
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL)
 _KNOWN = re.compile(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|sk-[A-Za-z0-9_-]{16,}|xox[abeprs]-[\w-]{10,}"
     r"|A(?:KIA|SIA)[A-Z0-9]{16}|AIza[\w-]{30,}|hf_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}"
     r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
 )
-_OPTION = re.compile(rf"(?i)^-{{1,2}}{_NAME}$")
+_COOKIE = re.compile(r"(?im)\b((?:set-)?cookie\s*:\s*).*$")
+_OPTION = re.compile(rf"(?i)--?{_NAME}")
+_OPTION_IN_TEXT = re.compile(rf"(?i)((?<!\S)--?{_NAME}\s+)(?!-)\S+")
 
 
 def masked(text: str) -> str:
@@ -33,6 +35,8 @@ def masked(text: str) -> str:
     text = _URL.sub(rf"\g<1>{MASK}@", text)
     text = _HEADER.sub(rf"\g<1>{MASK}", text)
     text = _SCHEME.sub(rf"\g<1> {MASK}", text)
+    text = _COOKIE.sub(rf"\g<1>{MASK}", text)
+    text = _OPTION_IN_TEXT.sub(rf"\g<1>{MASK}", text)
     text = _ASSIGNED.sub(rf"\g<name>{MASK}", text)
     return _KNOWN.sub(MASK, text)
 
@@ -41,6 +45,6 @@ def masked_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
     """A command line with secrets masked, also those that follow their option as an argument of their own."""
     shown: list[str] = []
     for number, argument in enumerate(arguments):
-        follows = number > 0 and _OPTION.match(arguments[number - 1]) is not None and not argument.startswith("--")
+        follows = number > 0 and _OPTION.fullmatch(arguments[number - 1]) is not None and not argument.startswith("--")
         shown.append(MASK if follows else masked(argument))
     return tuple(shown)

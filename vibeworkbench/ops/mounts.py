@@ -17,13 +17,65 @@ import psutil
 from vibeworkbench.ops.procfs import PROC
 
 NETWORK = frozenset(
-    "nfs nfs4 cifs smb3 smbfs ncpfs afs ceph glusterfs lustre gpfs beegfs 9p virtiofs ocfs2 gfs2 webdav".split()
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "ncpfs",
+        "afs",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "9p",
+        "virtiofs",
+        "ocfs2",
+        "gfs2",
+        "webdav",
+    }
 )
 # Interfaces of the kernel, and images that are always full because nobody can write to them.
 UNREAL = frozenset(
-    "proc sysfs devtmpfs devpts devfs cgroup cgroup2 mqueue debugfs tracefs securityfs pstore bpf configfs fusectl"
-    " hugetlbfs autofs binfmt_misc rpc_pipefs nsfs efivarfs selinuxfs binder fuse.gvfsd-fuse fuse.portal fuse.lxcfs"
-    " nfsd ramfs rootfs squashfs iso9660 udf erofs cramfs romfs".split()
+    {
+        "proc",
+        "sysfs",
+        "devtmpfs",
+        "devpts",
+        "devfs",
+        "cgroup",
+        "cgroup2",
+        "mqueue",
+        "debugfs",
+        "tracefs",
+        "securityfs",
+        "pstore",
+        "bpf",
+        "configfs",
+        "fusectl",
+        "hugetlbfs",
+        "autofs",
+        "binfmt_misc",
+        "rpc_pipefs",
+        "nsfs",
+        "efivarfs",
+        "selinuxfs",
+        "binder",
+        "fuse.gvfsd-fuse",
+        "fuse.portal",
+        "fuse.lxcfs",
+        "nfsd",
+        "ramfs",
+        "rootfs",
+        "squashfs",
+        "iso9660",
+        "udf",
+        "erofs",
+        "cramfs",
+        "romfs",
+    }
 )
 
 
@@ -89,7 +141,7 @@ def mounts_of(mountinfo: str) -> list[Mount]:
     found: dict[str, Mount] = {}
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
-        fields, (kind, _, options) = before.split(" "), (after.split(" ") + ["", ""])[:3]
+        fields, (kind, _, options) = before.split(" "), [*after.split(" "), "", ""][:3]
         upper = re.search(r"(?:^|,)upperdir=([^,]*)", options)
         point = _unescaped(fields[4])
         found.pop(point, None)

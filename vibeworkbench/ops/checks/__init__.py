@@ -66,7 +66,7 @@ class Check:
     tags: frozenset[str]
     judge: Judge
 
-    def finding(
+    def finding(  # noqa: PLR0913 - the facts of a finding, all but two by keyword and with a default
         self,
         subject: str,
         title: str,
@@ -94,14 +94,14 @@ class Check:
         )
 
 
-def check(  # noqa: PLR0913 - the six facts of a check, all by keyword
+def check(
     *,
     id: str,
     collector: str,
     type: str,
     severity: Severity,
     hint: str,
-    tags: Collection[str] = (),  # noqa: A002
+    tags: Collection[str] = (),
 ) -> Callable[[Judge], Check]:
     """A decorator that turns a pure judging function into a :class:`Check` of these facts."""
 

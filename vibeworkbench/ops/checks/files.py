@@ -83,7 +83,7 @@ def none(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
     collector=COLLECTOR,
     type="capacity",
     severity=Severity.low,
-    hint="The next scans go on from there. If it grows, scan more often, raise max_bytes or max_files, or split the target.",
+    hint="The next scans go on from there. If it grows: scan more often, raise max_bytes or max_files, split the target.",
     tags={"logs"},
 )
 def behind(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:

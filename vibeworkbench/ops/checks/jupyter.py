@@ -50,7 +50,8 @@ def kernel_restarts(snapshot: Snapshot, context: CheckContext) -> Iterator[Findi
         if seen.attributes["restarts"] >= limit:
             yield kernel_restarts.finding(
                 seen.subject,
-                f"{_named(seen)} was restarted {seen.attributes['restarts']} times",
+                f"{_named(seen)} was restarted {seen.attributes['restarts']} times within "
+                f"{in_time(context.settings.jupyter.restarts_within_s)}",
                 evidence={"limit": limit, **seen.attributes},
             )
 

@@ -21,7 +21,7 @@ def _named(seen: Observation) -> str:
     collector=COLLECTOR,
     type="capacity",
     severity=Severity.high,
-    hint="If this is not expected, end or restart the process; else give it a limit (systemd MemoryMax, container limit).",
+    hint="If this is not expected, end or restart the process; else limit it (systemd MemoryMax, container limit).",
     tags={"capacity", "memory"},
 )
 def memory(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
@@ -44,7 +44,7 @@ def memory(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
     collector=COLLECTOR,
     type="capacity",
     severity=Severity.low,
-    hint="If it is no job that should run this long, look at it (`py-spy dump`, `strace -p`) and end it; else `renice` it.",
+    hint="If no job should run this long, look at it (`py-spy dump`, `strace -p`) and end it; else `renice` it.",
     tags={"capacity", "cpu"},
 )
 def cpu(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What a scan says about itself: collectors that failed or ran out of time, checks that crashed, plugins not loaded.
 
-The scan service adds :func:`scan_look` to the collectors' looks before the checks judge, so that these findings rest on a
-look of their own (``scan``) and resolve as soon as the collector, check or plugin in question is well again.
+The scan service adds :func:`scan_look` to the collectors' looks before the checks judge, so that these findings rest on
+a look of their own (``scan``) and resolve as soon as the collector, check or plugin in question is well again.
 """
 
 from __future__ import annotations

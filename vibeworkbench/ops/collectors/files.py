@@ -1,7 +1,7 @@
 """Log files found by a glob and tailed: lines by level, each counted as new exactly once.
 
-A target's cursor (source ``files:NAME``) holds a mark for each file; see :mod:`vibeworkbench.ops.tail`. A full scan counts
-what was read before again, as old; only new lines are occurrences.
+A target's cursor (source ``files:NAME``) holds a mark for each file; see :mod:`vibeworkbench.ops.tail`. A full scan
+counts what was read before again, as old; only new lines are occurrences.
 """
 
 from __future__ import annotations

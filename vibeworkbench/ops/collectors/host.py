@@ -153,7 +153,7 @@ def without_overlaid(mounts: Iterable[Mount], answers: Answers) -> list[Mount]:
 
 def _device(path: str) -> int:
     try:
-        return os.stat(path).st_dev
+        return Path(path).stat().st_dev
     except OSError:  # the upper directory is out of sight, as it is from inside a container
         return -1
 

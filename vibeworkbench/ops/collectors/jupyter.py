@@ -5,14 +5,15 @@ The server's extension passes two listers in ``LookOrder.server``; both may be p
 - ``kernels()`` → list of ``{id, name, executionState, lastActivityAt, connections, pid?, restarts?}``
 - ``terminals()`` → list of ``{name, lastActivityAt}``
 
-Instants are aware datetimes or ISO 8601 texts. Restarts are counted from changes of a kernel's pid between looks where
-the server does not count them; that count begins anew with the server.
+Instants are aware datetimes or ISO 8601 texts. ``restarts`` is the server's own count; without it a kernel that has
+another pid than at the former look was restarted once. What looks have seen of this begins anew with the server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -33,8 +34,8 @@ class JupyterCollector:
     type = "availability"
 
     def __init__(self) -> None:
-        self._pids: dict[str, int] = {}
-        self._restarts: dict[str, int] = {}
+        self._generations: dict[str, tuple[int, int]] = {}
+        self._restarted_at_s: dict[str, list[float]] = {}
 
     async def look(self, order: LookOrder) -> Look:
         """Every kernel and terminal; skipped with the reason when no Jupyter server is around."""
@@ -45,22 +46,27 @@ class JupyterCollector:
         total = len(kernels) + len(terminals)
         resident = await asyncio.to_thread(_resident_bytes, kernels)
         at = datetime.now(UTC)
-        self._count_restarts(kernels)
+        self._note_restarts(kernels, order.settings.jupyter.restarts_within_s)
         seen = [self._kernel(kernel, resident, at) for kernel in kernels]
         seen += [_terminal(terminal, at) for terminal in terminals]
         seen += _counts(seen, order.settings.jupyter.idle_after_s, at)
         order.progress(total, total)
         return Look(self.name, LookState.ok, tuple(seen), records=total)
 
-    def _count_restarts(self, kernels: Iterable[Item]) -> None:
-        """Afterwards the restarts of every living kernel are known, as far as this server has seen them."""
-        pids = {kernel["id"]: int(kernel["pid"]) for kernel in kernels if kernel.get("pid")}
-        living = {kernel["id"]: kernel for kernel in kernels}
-        counted = {id_: self._restarts.get(id_, 0) for id_ in living}
-        for id_, pid in pids.items():
-            counted[id_] += self._pids.get(id_, pid) != pid
-        self._restarts = {id_: max(count, living[id_].get("restarts") or 0) for id_, count in counted.items()}
-        self._pids = {id_: pids.get(id_, self._pids.get(id_, 0)) for id_ in living if id_ in pids or id_ in self._pids}
+    def _note_restarts(self, kernels: Iterable[Item], within_s: float) -> None:
+        """Afterwards it is known when each living kernel was restarted lately, as far as looks have seen it."""
+        generations: dict[str, tuple[int, int]] = {}
+        noted: dict[str, list[float]] = {}
+        now_s = time.monotonic()
+        for kernel in kernels:
+            id_, pid, counted = str(kernel["id"]), int(kernel.get("pid") or 0), int(kernel.get("restarts") or 0)
+            former_pid, former_count = self._generations.get(id_, (pid, counted))
+            replaced = bool(pid and former_pid and pid != former_pid)
+            fresh = [now_s] * max(counted - former_count, int(replaced))
+            lately = [at_s for at_s in self._restarted_at_s.get(id_, []) if now_s - at_s < within_s]
+            noted[id_] = [*lately, *fresh]
+            generations[id_] = (pid or former_pid, counted)
+        self._generations, self._restarted_at_s = generations, noted
 
     def _kernel(self, kernel: Item, resident: Mapping[str, int], at: datetime) -> Observation:
         state, id_ = str(kernel.get("executionState", "unknown")), str(kernel["id"])
@@ -69,7 +75,7 @@ class JupyterCollector:
             "name": kernel.get("name", ""),
             "idleS": _seconds_since(kernel.get("lastActivityAt"), at),
             "connections": kernel.get("connections", 0),
-            "restarts": self._restarts[id_],
+            "restarts": len(self._restarted_at_s[id_]),
             "residentBytes": resident.get(id_),
         }
         return Observation("kernel", f"kernel:{id_}", state, "state", at, facts)

@@ -5,7 +5,7 @@ Four passes, each over what the ones before left:
 1. files whose inode is marked and whose content up to the mark is unchanged: read on from the mark;
 2. marked files that are not in the glob any more, found by their inode beside where they were: read on;
 3. unknown files that hold the content of a mark whose file was truncated, replaced or compressed: read on from there;
-4. everything else: new, read from the start (or, when it is a copy of a file that is still being written, from its mark).
+4. everything else: new, read from the start (or, when it is a copy of a file still being written, from its mark).
 
 A rotated file that the glob does not match is only found while it is the latest one: ``app.log*`` follows every scheme.
 Content that was written and removed between two scans is gone; nothing can count it.
@@ -17,7 +17,8 @@ import os
 import stat
 import time
 import zlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from glob import iglob
@@ -165,6 +166,8 @@ class Tail:
         if unchanged(mark, one.status) and not self._order.again:
             self._known[one.identity] = structs.replace(mark, path=one.path, missing=0)
             return True
+        if mark.offset == 0:  # nothing of it was read, so nothing proves that the inode is not another file's by now
+            return False
         with self._opened(one.path, mark) as source:
             if source is None or source.identity != one.identity:
                 # Rotated between listing and opening: the next reading finds it by its inode, under another name.
@@ -178,7 +181,7 @@ class Tail:
 
     # Pass 2
 
-    def _follow_departed(self, listed: Set[Identity]) -> None:
+    def _follow_departed(self, listed: AbstractSet[Identity]) -> None:
         """Reads marked files on that left the glob but not the directory; the others become orphans."""
         for identity, mark in self._marks.items():
             if identity in self._known or identity in listed:

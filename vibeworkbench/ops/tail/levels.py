@@ -49,7 +49,8 @@ _TIMED = re.compile(
 )
 _ACCESS = re.compile(rb"\" (\d{3}) (?:\d+|-)(?:\s|$)")
 _CRASH = re.compile(
-    rb"Exception in thread|(?:[\w.]*\.)?\w*(?:Error|Exception): |Uncaught |Unhandled |thread '[^']*' (?:\(\d+\) )?panicked|Segmentation fault"
+    rb"Exception in thread|(?:[\w.]*\.)?\w*(?:Error|Exception): |Uncaught |Unhandled "
+    rb"|thread '[^']*' (?:\(\d+\) )?panicked|Segmentation fault"
 )
 TRACE = b"Traceback (most recent call last):"
 

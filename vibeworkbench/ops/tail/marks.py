@@ -40,7 +40,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     """Size on disk when it was last read."""
     modified_ns: int = 0
     settled: bool = False
-    """Whether it was last changed long enough before it was read that ``size`` and ``modified_ns`` prove it unchanged."""
+    """Whether its last change was so long before the reading that ``size`` and ``modified_ns`` prove it unchanged."""
     inside: bool = False
     """Whether ``offset`` lies within a line too long to wait for; what follows up to its end was counted already."""
     ended: bool = False

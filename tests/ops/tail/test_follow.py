@@ -1,0 +1,359 @@
+"""Every complete line of a followed glob is counted exactly once, whatever happens to the files between readings."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from vibeworkbench.ops.tail.follow import Tail, TailOrder, TailResult
+from vibeworkbench.ops.tail.marks import Mark, cursor_of, marks_of
+
+
+def order(folder: Path, marks: Sequence[Mark], glob: str = "app.log*", **changes: Any) -> TailOrder:
+    """An order over ``folder`` whose marks went through their stored form."""
+    chosen: dict[str, Any] = {
+        "glob": str(folder / glob),
+        "marks": marks_of(cursor_of(marks)),
+        "sampled": frozenset({"error"}),
+        "max_bytes": 2**20,
+        "max_files": 100,
+        "again": False,
+        "until_s": time.monotonic() + 60,
+    }
+    return TailOrder(**{**chosen, **changes})
+
+
+class Follower:
+    """Reads one folder again and again, keeping the marks between readings."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.folder, self.changes, self.marks = folder, changes, list[Mark]()
+
+    def read(self, **changes: Any) -> TailResult:
+        """One reading from where the last one got to."""
+        result = Tail(order(self.folder, self.marks, **{**self.changes, **changes})).result()
+        self.marks = result.marks
+        return result
+
+    def new(self, **changes: Any) -> int:
+        """How many lines one reading counts as new."""
+        return self.read(**changes).new.counts.total()
+
+
+@pytest.fixture
+def follower(tmp_path: Path) -> Follower:
+    return Follower(tmp_path)
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def numbered(start: int, count: int) -> str:
+    return "".join(f"ERROR line number {number}\n" for number in range(start, start + count))
+
+
+def test_growth_is_read_once(follower: Follower, tmp_path: Path) -> None:
+    """A second reading counts what was appended, a third nothing."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    assert follower.new() == 3
+    append(log, numbered(3, 2))
+    assert [follower.new(), follower.new()] == [2, 0]
+
+
+def test_an_unfinished_line_waits(follower: Follower, tmp_path: Path) -> None:
+    """A line counts when its end is written."""
+    log = tmp_path / "app.log"
+    append(log, "ERROR whole\nERROR ha")
+    assert follower.new() == 1
+    append(log, "lf\n")
+    result = follower.read()
+    assert (result.new.counts.total(), result.new.samples) == (1, ["ERROR half"])
+
+
+def test_the_rest_of_a_renamed_file_is_read(follower: Follower, tmp_path: Path) -> None:
+    """What was written between the last reading and the rotation is not lost, and not read twice."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    append(log, numbered(3, 2))
+    log.rename(tmp_path / "app.log.1")
+    append(log, numbered(5, 4))
+    result = follower.read()
+    assert result.new.counts.total() == 6
+    assert result.new.samples[0] == "ERROR line number 3"
+    assert follower.new() == 0
+
+
+def test_a_renamed_file_outside_the_glob_is_read_to_its_end(tmp_path: Path) -> None:
+    """The rest of a rotated file is read although the glob only matches the live one, also when it still grows."""
+    follower, log = Follower(tmp_path, glob="app.log"), tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    append(log, numbered(3, 2))
+    log.rename(tmp_path / "app.log.1")
+    append(log, numbered(5, 1))
+    assert follower.new() == 3
+    append(tmp_path / "app.log.1", numbered(6, 1))
+    assert [follower.new(), follower.new()] == [1, 0]
+
+
+@pytest.mark.parametrize("glob", ["app.log*", "app.log"])
+def test_copytruncate_loses_and_doubles_nothing(tmp_path: Path, glob: str) -> None:
+    """The copy's unread rest counts once, and the truncated file starts anew."""
+    follower, log = Follower(tmp_path, glob=glob), tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    append(log, numbered(3, 2))
+    shutil.copy(log, tmp_path / "app.log.1")
+    os.truncate(log, 0)
+    append(log, numbered(5, 1))
+    assert [follower.new(), follower.new()] == [3, 0]
+
+
+def test_a_copy_seen_before_its_original_is_truncated_counts_once(follower: Follower, tmp_path: Path) -> None:
+    """A reading between copy and truncation recognises the copy, whichever of the two is longer by then."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 100))
+    assert follower.new() == 100
+    append(log, numbered(100, 50))
+    shutil.copy(log, tmp_path / "app.log.1")
+    append(log, numbered(150, 50))
+    assert follower.new() == 100
+    os.truncate(log, 0)
+    assert follower.new() == 0
+
+
+@pytest.mark.parametrize("glob", ["app.log*", "app.log"])
+def test_a_compressed_rotation_is_the_same_content(tmp_path: Path, glob: str) -> None:
+    """What gzip made of a file that was read in part brings only the rest."""
+    follower, log = Follower(tmp_path, glob=glob), tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    append(log, numbered(3, 2))
+    (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    append(log, numbered(5, 1))
+    assert [follower.new(), follower.new()] == [3, 0]
+
+
+def test_an_incomplete_gzip_is_read_when_it_is_whole(follower: Follower, tmp_path: Path) -> None:
+    """Nothing of a half-written archive counts; it is named as skipped."""
+    packed = gzip.compress(numbered(0, 2000).encode())
+    archive = tmp_path / "app.log.1.gz"
+    archive.write_bytes(packed[: len(packed) // 2])
+    result = follower.read()
+    assert (result.new.counts.total(), result.skipped) == (0, {"app.log.1.gz": "incomplete gzip"})
+    archive.write_bytes(packed)
+    assert [follower.new(), follower.new()] == [2000, 0]
+
+
+def test_a_reused_inode_is_another_file(follower: Follower, tmp_path: Path) -> None:
+    """Other content under a marked inode is read from its start, although it is longer than the mark."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 2))
+    follower.read()
+    inode = log.stat().st_ino
+    with log.open("r+") as file:  # the same inode with other content, as a file system that reuses it would give it
+        file.truncate()
+        file.write(numbered(100, 5))
+    assert log.stat().st_ino == inode
+    assert follower.new() == 5
+
+
+def test_the_limit_of_bytes_goes_on_next_time(follower: Follower, tmp_path: Path) -> None:
+    """A reading stops at the line that passes the limit and says how much is left."""
+    append(tmp_path / "app.log", numbered(0, 100))
+    counts = []
+    while not counts or counts[-1]:
+        result = follower.read(max_bytes=500)
+        counts.append(result.new.counts.total())
+        assert (result.behind_bytes > 0) == (sum(counts) < 100)
+    assert sum(counts) == 100
+    assert len(counts) > 3
+
+
+def test_a_huge_line_counts_once(follower: Follower, tmp_path: Path) -> None:
+    """A line beyond the limit is counted without waiting for its end, and its end counts nothing."""
+    log = tmp_path / "app.log"
+    append(log, "ERROR " + "x" * 3 * 2**20)
+    assert follower.new(max_bytes=2**24) == 1
+    append(log, "y" * 100 + "\nINFO next\n")
+    result = follower.read(max_bytes=2**24)
+    assert result.new.counts == Counter(info=1)
+
+
+def test_what_is_no_text_is_skipped_with_a_word(follower: Follower, tmp_path: Path) -> None:
+    """Binary files are named, pipes do not block, invalid UTF-8 is read."""
+    (tmp_path / "app.log.bin").write_bytes(b"\x7fELF\x02\x01\0\0\0rest\n" * 10)
+    (tmp_path / "app.log").write_bytes(b"ERROR caf\xe9\n")
+    os.mkfifo(tmp_path / "app.log.pipe")
+    result = follower.read()
+    assert result.skipped == {"app.log.bin": "binary"}
+    assert result.new.samples == ["ERROR caf�"]
+
+
+def test_a_hole_at_the_start_is_no_binary_file(follower: Follower, tmp_path: Path) -> None:
+    """A writer that goes on at its old offset after a truncation leaves a hole before its next line."""
+    with (tmp_path / "app.log").open("wb") as file:
+        file.seek(50_000)
+        file.write(b"ERROR after the hole\n")
+    assert follower.read().new.samples == ["ERROR after the hole"]
+
+
+def test_links_to_one_file_are_one_file(follower: Follower, tmp_path: Path) -> None:
+    """A symbolic and a hard link to a matched file bring nothing more."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    (tmp_path / "app.log.current").symlink_to(log)
+    os.link(log, tmp_path / "app.log.hard")
+    assert [follower.new(), follower.new()] == [3, 0]
+
+
+def test_short_files_that_begin_alike_are_different_files(follower: Follower, tmp_path: Path) -> None:
+    """Without times in their lines, two runs may log the same first line: both count."""
+    append(tmp_path / "app.log.1", "ERROR cannot connect\n")
+    append(tmp_path / "app.log", "ERROR cannot connect\n")
+    assert follower.new() == 2
+
+
+def test_more_files_than_allowed_keeps_the_newest(follower: Follower, tmp_path: Path) -> None:
+    """The oldest files are left out, and said to be."""
+    for number in range(5):
+        path = tmp_path / f"app.log.{number}"
+        append(path, numbered(number * 10, 1))
+        os.utime(path, (1000 + number, 1000 + number))
+    result = follower.read(max_files=2)
+    assert (result.files, result.left_out, result.new.counts.total()) == (5, 3, 2)
+
+
+def test_counting_again_tells_old_from_new(follower: Follower, tmp_path: Path) -> None:
+    """A full reading sees the old lines as old."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    append(log, numbered(3, 2))
+    result = follower.read(again=True)
+    assert (result.new.counts, result.old.counts) == (Counter(error=2), Counter(error=3))
+
+
+def test_no_time_left_moves_nothing(follower: Follower, tmp_path: Path) -> None:
+    """A reading without time says so, and the next one reads everything."""
+    append(tmp_path / "app.log", numbered(0, 3))
+    result = follower.read(until_s=time.monotonic())
+    assert (result.in_time, result.new.counts.total()) == (False, 0)
+    assert follower.new() == 3
+
+
+def test_a_file_system_that_was_away_is_not_read_again(follower: Follower, tmp_path: Path) -> None:
+    """Marks outlive a look at which the directory is gone."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    follower.changes["glob"] = "mounted/app.log*"
+    append(folder / "app.log", numbered(0, 3))
+    assert follower.new() == 3
+    folder.rename(tmp_path / "away")
+    assert follower.new() == 0
+    (tmp_path / "away").rename(folder)
+    assert follower.new() == 0
+
+
+class Rotation(RuleBasedStateMachine):
+    """A writer, a rotator and a reader in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.log = self.folder / "app.log"
+        self.follower = Follower(self.folder)
+        self.numbers = itertools.count()
+        self.complete = self.counted = 0
+        self.unfinished = False
+
+    def teardown(self) -> None:
+        """Reads what is left: then everything complete has been counted."""
+        self.scan()
+        assert self.counted == self.complete
+        shutil.rmtree(self.folder)
+
+    @rule(count=st.integers(1, 40))
+    def write_lines(self, count: int) -> None:
+        """Whole lines, the first of which ends an unfinished one."""
+        append(self.log, "".join(f"INFO {next(self.numbers)} {'.' * (number % 30)}\n" for number in range(count)))
+        self.complete += count
+        self.unfinished = False
+
+    @rule()
+    def write_part_of_a_line(self) -> None:
+        """A line without its end."""
+        append(self.log, f"INFO part {next(self.numbers)}")
+        self.unfinished = True
+
+    def _shift(self) -> Iterator[Path]:
+        """Moves every archive on by one name and yields the first name, free now."""
+        for number in range(40, 0, -1):
+            for suffix in ("", ".gz"):
+                old = self.folder / f"app.log.{number}{suffix}"
+                if old.exists():
+                    old.rename(self.folder / f"app.log.{number + 1}{suffix}")
+        yield self.folder / "app.log.1"
+
+    @precondition(lambda self: self.log.exists() and not self.unfinished)
+    @rule()
+    def rotate_by_rename(self) -> None:
+        """As logrotate does by default."""
+        self.log.rename(next(self._shift()))
+
+    @precondition(lambda self: self.log.exists() and not self.unfinished)
+    @rule()
+    def rotate_by_copy_and_truncate(self) -> None:
+        """As logrotate's copytruncate does."""
+        shutil.copy(self.log, next(self._shift()))
+        os.truncate(self.log, 0)
+
+    @precondition(lambda self: (self.folder / "app.log.1").exists())
+    @rule()
+    def compress(self) -> None:
+        """As logrotate's compress does, with a new inode."""
+        archive = self.folder / "app.log.1"
+        (self.folder / "app.log.1.gz").write_bytes(gzip.compress(archive.read_bytes()))
+        archive.unlink()
+
+    @rule()
+    def scan(self) -> None:
+        """An incremental reading."""
+        self.counted += self.follower.new()
+
+    @rule()
+    def scan_again_from_the_start(self) -> None:
+        """A full reading."""
+        self.counted += self.follower.new(again=True)
+
+    @rule()
+    def scan_a_little(self) -> None:
+        """A reading that has to stop early."""
+        self.counted += self.follower.new(max_bytes=200)
+
+    @invariant()
+    def never_more_than_written(self) -> None:
+        """Nothing is counted twice."""
+        assert self.counted <= self.complete
+
+
+Rotation.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestRotation = Rotation.TestCase
