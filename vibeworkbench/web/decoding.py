@@ -14,7 +14,7 @@ from vibeworkbench.errors import InvalidInput
 S = TypeVar("S", bound=msgspec.Struct)
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-_NAMED_FIELD = re.compile(r"(?:missing required|unknown) field `([^`]+)`")
+_NAMED_FIELD = re.compile(r"(missing required|unknown) field `([^`]+)`")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _COLLECTIONS = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
 
@@ -87,17 +87,21 @@ def refusal(error: msgspec.ValidationError, kind: type[msgspec.Struct], whole: s
         whole: How to call the whole thing when no field is to blame (``body``, ``query``).
     """
     reason, _, path = str(error).partition(" - at ")
-    steps = [name or index for name, index in _STEP.findall(path.strip("`"))]
-    field = path.strip("`").removeprefix("key in ").strip("`").removeprefix("$").removeprefix(".")
+    place = path.strip("`").removeprefix("key in ").strip("`").removeprefix("$")
+    steps = [name or index for name, index in _STEP.findall(place)]
     named = _NAMED_FIELD.search(reason)
-    attributes: dict[str, Any] = {}
-    if named:
-        field = f"{field}.{named[1]}".removeprefix(".")
-    if "missing required" not in reason:
-        allowed = _allowed(_reached(inspect.type_info(kind), steps), names=named is not None)
-        attributes = {"allowed": allowed} if allowed else {}
-    hint = f" Allowed: {', '.join(map(str, attributes['allowed']))}." if attributes else ""
-    return InvalidInput(f"{field or whole}: {reason}.{hint}", field=field or whole, reason=reason, **attributes)
+    start = inspect.type_info(kind)
+    if named is None:
+        allowed = _values(_reached(start, steps))
+    elif named[1] == "unknown":
+        reason, place, allowed = "there is no such field", f"{place}.{named[2]}", _names(_reached(start, steps))
+    else:
+        reason, place = "this field is missing", f"{place}.{named[2]}"
+        allowed = _values(_reached(start, [*steps, named[2]]))
+    field = place.removeprefix(".") or whole
+    hint = f" Allowed: {', '.join(map(str, allowed))}." if allowed else ""
+    attributes = {"allowed": allowed} if allowed else {}
+    return InvalidInput(f"{field}: {reason}.{hint}", field=field, reason=reason, **attributes)
 
 
 def _reached(start: inspect.Type, steps: Sequence[str]) -> list[inspect.Type]:
@@ -128,16 +132,19 @@ def _inside(here: inspect.Type, step: str) -> Iterator[inspect.Type]:
         yield here.item_type
 
 
-def _allowed(reached: Sequence[inspect.Type], *, names: bool) -> list[Any]:
-    allowed: list[Any] = []
+def _names(reached: Sequence[inspect.Type]) -> list[Any]:
+    structs = [here for here in reached if isinstance(here, inspect.StructType)]
+    return list(dict.fromkeys(field.encode_name for here in structs for field in here.fields))
+
+
+def _values(reached: Sequence[inspect.Type]) -> list[Any]:
+    values: list[Any] = []
     for here in reached:
-        if names and isinstance(here, inspect.StructType):
-            allowed += [field.encode_name for field in here.fields]
-        elif not names and isinstance(here, inspect.LiteralType):
-            allowed += here.values
-        elif not names and isinstance(here, inspect.EnumType):
-            allowed += [member.value for member in here.cls]
-    return list(dict.fromkeys(allowed))
+        if isinstance(here, inspect.LiteralType):
+            values += here.values
+        elif isinstance(here, inspect.EnumType):
+            values += [member.value for member in here.cls]
+    return list(dict.fromkeys(values))
 
 
 def _fields(kind: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:

@@ -129,7 +129,8 @@ class ApiHandler(Admission):
         if self._refusal is None:
             self._body += chunk
         elif self._received_bytes > self._limit_bytes * _SWALLOWED_BODIES and not self._finished:
-            self._handle_request_exception(self._refusal)
+            error = self._refusal
+            self.send_error(failure_of(error).status, exc_info=(type(error), error, None))
 
     async def admit(self, said: Operation) -> None:
         """The request may do what ``said`` says; ``caller`` is set unless it is public.
