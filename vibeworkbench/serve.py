@@ -39,6 +39,9 @@ class WorkbenchServer(ServerApp):
         self.http_server.add_sockets(self._sockets)
         return True
 
+    def _handle_sigint(self, sig: Any, frame: Any) -> None:
+        self._signal_stop(sig, frame)  # Ctrl-C stops; Jupyter would ask first, over what the terminal shows
+
     async def _post_start(self) -> None:
         await super()._post_start()  # type: ignore[no-untyped-call]
         if self.workbench_app.workbench.started:
@@ -65,6 +68,7 @@ def serve(  # noqa: PLR0913 - the options of the command
     settings_file: Path | None = None,
     ip: str = "127.0.0.1",
     open_browser: bool = False,
+    root_dir: Path | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> int:
     """The server has run until SIGTERM or SIGINT; the result is the exit code.
@@ -78,6 +82,7 @@ def serve(  # noqa: PLR0913 - the options of the command
         settings_file: The settings; ``None`` takes the environment's or those in ``data_dir``.
         ip: Address to listen on.
         open_browser: Whether a browser is opened.
+        root_dir: The notebooks' directory; ``None`` takes the working directory.
         ready: Called with the server's root URL once all of it answers; by default that URL is printed.
 
     Raises:
@@ -88,6 +93,8 @@ def serve(  # noqa: PLR0913 - the options of the command
     used = given or secrets.token_urlsafe(32)
     config = _config(lab=lab, token=used)
     config.ServerApp.update({"port": port, "ip": ip, "base_url": base_url, "open_browser": open_browser})
+    if root_dir is not None:
+        config.ServerApp.root_dir = str(root_dir)
     config.VibeworkbenchApp = Config({"data_dir": str(data_dir), "settings_file": str(settings_file or "")})
     server = WorkbenchServer.instance(config=config)
     server.ready = ready or (

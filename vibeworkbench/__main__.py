@@ -1,0 +1,5 @@
+"""``python -m vibeworkbench`` is the command ``vibeworkbench``."""
+
+from vibeworkbench.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""``vibeworkbench db``: the tables' version. Opens the data directory itself; no server is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vibeworkbench.cli.arguments import json_option
+from vibeworkbench.cli.output import emit, show
+
+data_option = click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The data directory; else VIBEWORKBENCH_DATA, else this user's.",
+)
+
+
+@click.group()
+def db() -> None:
+    """The database's tables: their version, and bringing them up to date.
+
+    A server does this by itself when it starts; do it before, when you want to see it happen.
+
+    \b
+    vibeworkbench db status
+    vibeworkbench db upgrade --data /srv/vibeworkbench
+    """
+
+
+@db.command()
+@data_option
+@json_option
+def status(*, data_dir: Path | None, as_json: bool) -> int:
+    """Whether the tables are those of this version. Exit code 1 when they are not."""
+    from vibeworkbench import workbench  # noqa: PLC0415 - a second that only those who open the database pay
+
+    where = data_dir or workbench.default_data_dir()
+    revision = workbench.database_revision(where, workbench.read_settings(where))
+    if as_json:
+        emit({"present": revision.present, "newest": revision.newest, "current": revision.current})
+    elif revision.current:
+        show(f"up to date: {revision.present}")
+    else:
+        show(f"not up to date: {revision.present or 'empty'}, this version wants {revision.newest}")
+        show("`vibeworkbench db upgrade` brings it there; so does starting the server.")
+    return 0 if revision.current else 1
+
+
+@db.command()
+@data_option
+@json_option
+def upgrade(*, data_dir: Path | None, as_json: bool) -> None:
+    """Bring the tables to this version. What is there already is kept."""
+    from vibeworkbench import workbench  # noqa: PLC0415 - see above
+
+    where = data_dir or workbench.default_data_dir()
+    before = workbench.upgrade_database(where, workbench.read_settings(where))
+    if as_json:
+        emit({"before": before.present, "now": before.newest, "changed": not before.current})
+    elif before.current:
+        show(f"up to date already: {before.newest}")
+    else:
+        show(f"upgraded from {before.present or 'empty'} to {before.newest}")

@@ -1,0 +1,80 @@
+"""What a scan saw, as a table worth reading: how each collector fared, what is wrong, worst first, and what changed."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from vibeworkbench.cli.output import Cell, ago, faint, safe, show, table, when, word
+from vibeworkbench.client import Workbench
+from vibeworkbench.client.issues import Issue
+from vibeworkbench.client.scans import Scan
+from vibeworkbench.client.values import SEVERITIES, CollectorRun
+
+MOST_ISSUES = 30
+SHORT_ID = 8
+
+
+def report(found: Workbench, scan: Scan) -> None:
+    """The scan stands on stdout, with the issues that it saw, filed and resolved."""
+    show(_headline(scan))
+    if scan.reason:
+        show(Text(f"why: {safe(scan.reason)}"))
+    show("", table(("collector", "state", "time", "records", ""), map(_collector, scan.collectors), wrap=""))
+    issues = found.issues()
+    seen = [each for each in issues if each.last_seen_at >= scan.started_at]
+    show("", *_findings(scan, seen))
+    resolved = [each for each in found.issues("resolved", limit=200) if _changed(each, scan)]
+    _changes(scan, seen, resolved)
+    unseen = len(issues) - len(seen)
+    if unseen:
+        show(faint(f"{unseen} more unresolved {_plural(unseen)} this scan did not see: vibeworkbench issues"))
+
+
+def _headline(scan: Scan) -> Text:
+    took = f" in {scan.duration_s:.1f} s" if scan.duration_s is not None else ""
+    line = Text.assemble(f"{scan.scope.capitalize()} scan ", word(scan.status), f"{took}, {when(scan.started_at)}. ")
+    counts = [(name, scan.findings.by_severity.get(name, 0)) for name in SEVERITIES]
+    said = [word(name, f"{count} {name}") for name, count in counts if count]
+    if not said:
+        return line.append("Nothing is wrong." if scan.ok else "")
+    return line.append(f"{scan.findings.total} findings: ").append_text(Text(", ").join(said))
+
+
+def _collector(run: CollectorRun) -> tuple[Cell, ...]:
+    return (run.name, word(run.state), f"{run.duration_ms:,.0f} ms", run.records, Text(safe(run.reason)))
+
+
+def _findings(scan: Scan, seen: list[Issue]) -> list[Table | Text]:
+    if not seen:
+        return []
+    rows = [_finding(each, scan) for each in seen[:MOST_ISSUES]]
+    made: list[Table | Text] = [table(("severity", "issue", "subject", "since", "id"), rows, wrap="issue")]
+    if len(seen) > MOST_ISSUES:
+        made.append(faint(f"{len(seen) - MOST_ISSUES} more: vibeworkbench issues"))
+    return made
+
+
+def _finding(issue: Issue, scan: Scan) -> tuple[Cell, ...]:
+    title = Text(safe(issue.title))
+    if issue.hint:
+        title.append(f"\n{safe(issue.hint)}", style="dim")
+    since = word("new") if _changed(issue, scan) and issue.state == "open" else ago(issue.first_seen_at)
+    return (word(issue.severity), title, issue.subject, since, issue.issue_id[:SHORT_ID])
+
+
+def _changed(issue: Issue, scan: Scan) -> bool:
+    return issue.state_changed_at is not None and issue.state_changed_at >= scan.started_at
+
+
+def _changes(scan: Scan, seen: list[Issue], resolved: list[Issue]) -> None:
+    new = sum(_changed(each, scan) and each.state == "open" for each in seen)
+    show(
+        Text.assemble("Changed: ", word("new", f"{new} new") if new else "nothing new", f", {len(resolved)} resolved.")
+    )
+    for each in resolved:
+        show(Text.assemble("  ", word("resolved"), f" {safe(each.title)} ({safe(each.subject)})"))
+
+
+def _plural(count: int) -> str:
+    return "issue that" if count == 1 else "issues that"

@@ -1,0 +1,115 @@
+"""``vibeworkbench start``: what ``make workbench`` runs. A server with JupyterLab, a first scan, and the addresses."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import threading
+from importlib.resources import files
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from vibeworkbench.cli.db import data_option
+from vibeworkbench.cli.output import faint, show, warn
+from vibeworkbench.cli.report import report
+from vibeworkbench.cli.serve import base_url_option, ip_option, port_option, settings_option
+from vibeworkbench.cli.watching import watched
+from vibeworkbench.client import ClientError, connect
+
+DASHBOARD = "dashboards/operations.ipynb"
+TOUR = "tour.ipynb"
+
+
+@click.command()
+@port_option
+@ip_option
+@data_option
+@base_url_option
+@settings_option
+@click.option("--browser/--no-browser", default=True, help="Open JupyterLab in a browser.")
+@click.option("--scan/--no-scan", "with_scan", default=True, help="Look at this machine once when the server is up.")
+def start(
+    *,
+    port: int,
+    ip: str,
+    data_dir: Path | None,
+    base_url: str,
+    settings_file: Path | None,
+    browser: bool,
+    with_scan: bool,
+) -> int:
+    """Start JupyterLab with the workbench on, look at this machine once, and stay until Ctrl-C.
+
+    \b
+    vibeworkbench start
+    vibeworkbench start --port 9000 --no-browser --data ./state
+    """
+    from vibeworkbench import serve as server  # noqa: PLC0415 - seconds that only those who serve pay
+    from vibeworkbench.workbench import default_data_dir  # noqa: PLC0415 - the same
+
+    where = data_dir or default_data_dir()
+    token = os.environ.get("VIBEWORKBENCH_TOKEN") or secrets.token_urlsafe(32)
+    root_dir = notebooks(where)
+
+    def welcome(root_url: str) -> None:
+        guest = threading.Thread(target=_welcome, args=(root_url, token, root_dir, with_scan), daemon=True)
+        guest.start()
+
+    show(faint("starting the server ..."))
+    return server.serve(
+        port=port,
+        ip=ip,
+        data_dir=where,
+        token=token,
+        base_url=base_url,
+        settings_file=settings_file,
+        open_browser=browser,
+        root_dir=root_dir,
+        ready=welcome,
+    )
+
+
+def notebooks(data_dir: Path) -> Path:
+    """The notebooks' directory: the checkout's, else copies of the packaged ones that the user may change."""
+    package = Path(str(files("vibeworkbench")))
+    checkout = package.parent / "notebooks"
+    if (package.parent / "pyproject.toml").is_file() and checkout.is_dir():
+        return checkout
+    own = data_dir / "notebooks"
+    for packaged in sorted((package / "notebooks").rglob("*.ipynb")):
+        copy = own / packaged.relative_to(package / "notebooks")
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(packaged, copy)
+    own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
+def _welcome(root_url: str, token: str, root_dir: Path, with_scan: bool) -> None:
+    if with_scan:
+        show(Text(f"the server is up at {root_url}, a first scan of this machine:"))
+        _first_scan(root_url, token)
+    show("", *_addresses(root_url, token, root_dir), "", faint("Ctrl-C stops the server."))
+
+
+def _first_scan(root_url: str, token: str) -> None:
+    try:
+        with connect(root_url, token) as found, found.scan("full", wait=False) as running:
+            report(found, watched(running, "full scan"))
+    except ClientError as error:
+        warn(f"the first scan failed: {error.message}; the server is up all the same")
+
+
+def _addresses(root_url: str, token: str, root_dir: Path) -> list[Text]:
+    pages = {"JupyterLab": "lab", "Tour": f"lab/tree/{TOUR}", "Dashboard": f"voila/render/{DASHBOARD}"}
+    needs = {"Tour": TOUR, "Dashboard": DASHBOARD}
+    lines = [
+        Text.assemble((f"  {name:<12}", "bold"), f"{root_url}{page}?token={token}")
+        for name, page in pages.items()
+        if name not in needs or (root_dir / needs[name]).is_file()
+    ]
+    api = Text.assemble(("  API         ", "bold"), f"{root_url}vibeworkbench/api/openapi.json")
+    return [*lines, api, Text.assemble(("  Shell       ", "bold"), "vibeworkbench --help")]
