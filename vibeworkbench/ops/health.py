@@ -1,10 +1,10 @@
 """Health scores, from 0 to 100, of each target and of the whole. Pure.
 
-A target is what the settings and REST name (``http:shop``), or a collector that looks without targets (``host``). Its score
-is 100 when it was looked at and has no unresolved issue. Each severity takes away a share of what is left: half of its
-largest loss with the first issue, half of the rest with the next, so that one critical issue matters more than a hundred
-hints. Muted issues count: a mute quiets the messages and mends nothing. The whole is the mean of the worst target and the
-mean target: one dead target is seen among hundreds that are well.
+A target is what the settings and REST name (``http:shop``), or a collector that looks without targets (``host``). Its
+score is 100 when it was looked at and has no unresolved issue. Each severity takes away a share of what is left: half
+of its largest loss with the first issue, half of the rest with the next, so that one critical issue matters more than a
+hundred hints. Muted issues count: a mute quiets the messages and mends nothing. The whole is the mean of the worst
+target and the mean target: one dead target is seen among hundreds that are well.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def score(counts: Mapping[Severity, int]) -> int:
     return round(100 * left)
 
 
-def health(looked_at: Collection[str], targets: Collection[str], issues: Mapping[str, Mapping[Severity, int]]) -> Health:
+def health(
+    looked_at: Collection[str], targets: Collection[str], issues: Mapping[str, Mapping[Severity, int]]
+) -> Health:
     """The health of everything.
 
     Args:

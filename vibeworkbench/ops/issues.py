@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +59,8 @@ TABLE: Mapping[tuple[State, Verb], frozenset[State]] = {
     (State.muted, Verb.unmute): frozenset({State.open, State.acknowledged, State.in_progress}),
 }
 """Present state and verb → the states it may lead to; what is missing is not allowed."""
+
+LONGEST_MUTE = timedelta(days=3653)
 
 PERSONS_VERBS = (Verb.acknowledge, Verb.claim, Verb.resolve, Verb.mute, Verb.reopen)
 
@@ -142,7 +144,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one issue: ``before`` is ``None`` when it is new, ``transition`` when only its sightings changed."""
+    """What becomes of an issue; ``before`` is ``None`` when it is new, ``transition`` when only sightings changed."""
 
     before: Issue | None
     after: Issue
@@ -171,15 +173,18 @@ def acted(issue: Issue, wish: Wish, now: datetime) -> Change:
         raise InvalidInput("resolve needs a resolution: a sentence that says why it is well", field="resolution")
     if wish.verb is Verb.mute and (wish.until is None or wish.until <= now):
         raise InvalidInput("mute needs an until in the future", field="until")
+    if wish.until is not None and wish.until - now > LONGEST_MUTE:
+        raise InvalidInput("until: at most ten years from now", field="until")
     _refuse_impossible(issue, wish.verb)
-    moved = {
+    wished = {
         Verb.acknowledge: _acknowledged,
         Verb.claim: _claimed,
         Verb.resolve: _resolved,
         Verb.mute: _muted,
         Verb.reopen: _reopened,
     }[wish.verb](issue, wish)
-    return moved_by(issue, replace(moved, note=wish.note), now, wish.actor, wish.note or wish.resolution or "")
+    note = wish.note or wish.resolution or ""
+    return Change(issue, *moved(issue, replace(wished, note=wish.note), now, wish.actor, note))
 
 
 def allowed_verbs(state: State) -> list[str]:
@@ -238,13 +243,12 @@ def unmuted(issue: Issue) -> Issue:
     return replace(issue, state=issue.muted_from or State.open, muted_until=None, muted_from=None)
 
 
-def moved_by(before: Issue, after: Issue, now: datetime, actor: str, note: str) -> Change:
-    """The change to ``after`` with its line of history; times never go back, even when the clock does."""
+def moved(before: Issue, after: Issue, now: datetime, actor: str, note: str) -> tuple[Issue, Transition]:
+    """The issue in the state of ``after``, and its line of history; times never go back, even when the clock does."""
     at = max(now, before.state_changed_at)
-    transition = Transition(at, before.state, after.state, actor, note)
-    return Change(before, replace(after, state_changed_at=at), transition)
+    return replace(after, state_changed_at=at), Transition(at, before.state, after.state, actor, note)
 
 
 def retired(issue: Issue, now: datetime, actor: str, reason: str) -> Change:
     """The change that resolves an unresolved issue because nobody will look at its subject any more."""
-    return moved_by(issue, cleared(issue, reason), now, actor, reason)
+    return Change(issue, *moved(issue, cleared(issue, reason), now, actor, reason))

@@ -3,12 +3,12 @@
 The rules, in the order in which they matter:
 
 - One fingerprint is one issue. It counts occurrences; severity, title and evidence are those of the newest finding.
-- A resolved issue that is found again reopens; a muted one stays muted until its time, then returns to the state it had.
-- *Not found* means *well* only with evidence: the check judged without crashing, and the look of its collector covers the
-  subject (:meth:`Look.covers`). So a collector that failed, timed out, was skipped or filtered out resolves nothing. The
-  scope does not matter: a collector that reads only what is new says so by what it covers.
+- A resolved issue that is found again reopens. A muted one stays so until its time, then returns to the state it had.
+- *Not found* means *well* only with evidence: the check judged without crashing, and the look of its collector covers
+  the subject (:meth:`Look.covers`). A collector that failed, timed out, was skipped or filtered out resolves nothing.
+  The scope does not matter: a collector that reads only what is new says so by what it covers.
 - Issues about log records resolve after a quiet time in which the logs were read, and reopen only on later records.
-- Records that were counted before (``occurrences`` 0), or that another scan counts, refresh nothing and resolve nothing.
+- Records that were counted before (``occurrences`` 0), or that another scan counts, refresh and resolve nothing.
 - Evidence older than a change is no evidence against it: an issue that a person or another scan touched while this scan
   was looking keeps its state. Revisions say so, not clocks, which may step.
 """
@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vibeworkbench.ops.flapping import flaps, remembered
-from vibeworkbench.ops.issues import Change, Issue, State, Transition, cleared, moved_by, recurred, unmuted
+from vibeworkbench.ops.issues import Change, Issue, State, Transition, cleared, moved, recurred, unmuted
 from vibeworkbench.ops.model import Finding, Look
+from vibeworkbench.settings import OpsSettings
 
 ACTOR = "scan"
 """Who moves issues when it is no person."""
@@ -42,6 +43,11 @@ class Rules:
     flap_stop_ratio: float
 
 
+def rules_of(settings: OpsSettings) -> Rules:
+    """The rules that the settings say."""
+    return Rules(timedelta(seconds=settings.log_quiet_s), settings.flap_start_ratio, settings.flap_stop_ratio)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one scan brought home.
@@ -51,7 +57,7 @@ class Evidence:
         looks: The collectors' looks, the scan's look at itself among them.
         judged: Ids of the checks that judged to their end.
         revision: The issues' revision when the scan began to look.
-        targets: Subject → what its health counts for.
+        targets: Subject → the target that its health counts for; one that is missing counts for its collector.
         uncounted: Collectors whose records a later or another scan counts, because their cursors do not move here.
     """
 
@@ -165,8 +171,8 @@ def _of_known(
         after = replace(
             after, flapping=flaps(after.looks, issue.flapping, rules.flap_start_ratio, rules.flap_stop_ratio)
         )
-    moved, note = _moved(after, seen, sighting, evidence, now)
-    return _change(issue, moved, note, now)
+    final, note = _placed(after, seen, sighting, evidence, now)
+    return _change(issue, final, note, now)
 
 
 def _is_well(issue: Issue, evidence: Evidence, rules: Rules, now: datetime) -> bool:
@@ -192,7 +198,7 @@ def _refreshed(issue: Issue, sighting: _Sighting, now: datetime) -> Issue:
     )
 
 
-def _moved(
+def _placed(
     issue: Issue, seen: bool | None, sighting: _Sighting | None, evidence: Evidence, now: datetime
 ) -> tuple[Issue, str]:
     """The issue in the state that the verdict asks for, and why."""
@@ -234,12 +240,6 @@ def _change(before: Issue, after: Issue, note: str, now: datetime) -> Change | N
         return None if after == before else Change(before, after)
     if after.state is before.state:
         transition = Transition(max(now, before.state_changed_at), before.state, after.state, ACTOR, "; ".join(said))
-        change = Change(before, after, transition)
     else:
-        change = moved_by(before, after, now, ACTOR, "; ".join(said))
-    return _hushed(change) if before.flapping and after.flapping else change
-
-
-def _hushed(change: Change) -> Change:
-    assert change.transition is not None  # only changes with a transition come here
-    return replace(change, transition=replace(change.transition, announced=False))
+        after, transition = moved(before, after, now, ACTOR, "; ".join(said))
+    return Change(before, after, replace(transition, announced=not (before.flapping and after.flapping)))
