@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def order(folder: Path, marks: Sequence[Mark], glob: str = "app.log*", **changes
         "max_files": 100,
         "again": False,
         "until_s": time.monotonic() + 60,
+        "now": datetime.now(UTC),
     }
     return TailOrder(**{**chosen, **changes})
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 
 from vibeworkbench.ops.checks import CheckContext, check
 from vibeworkbench.ops.model import Finding, Severity, Snapshot
@@ -32,7 +34,7 @@ def errors(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
             by_file = seen.attributes["errorsByFile"]
             named = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
             where = next(iter(by_file)) if len(by_file) == 1 else f"{len(by_file)} files"
-            yield errors.finding(
+            finding = errors.finding(
                 seen.subject,
                 f"Log files {seen.attributes['target']}: {total} new error {'line' if total == 1 else 'lines'} "
                 f"({named}) in {where}",
@@ -41,6 +43,12 @@ def errors(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
                 evidence={"levels": levels, "errorsByFile": by_file, "samples": seen.attributes["samples"]},
                 resolves_by_absence=False,
             )
+            first_at, last_at = (_instant(seen.attributes[name]) for name in ("firstAt", "lastAt"))
+            yield replace(finding, first_record_at=first_at, last_record_at=last_at)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 @check(
@@ -83,7 +91,7 @@ def none(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
     collector=COLLECTOR,
     type="capacity",
     severity=Severity.low,
-    hint="The next scans go on from there. If it grows: scan more often, raise max_bytes or max_files, split the target.",
+    hint="The next scans go on from there. If it grows: scan more often, raise max_bytes or max_files.",
     tags={"logs"},
 )
 def behind(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:

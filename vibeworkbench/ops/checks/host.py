@@ -179,7 +179,7 @@ def mount_hangs(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
     collector=COLLECTOR,
     type="capacity",
     severity=Severity.high,
-    hint="Something leaks files or sockets: count `lsof -p PID` of the largest, or raise the limit (fs.file-max, nofile).",
+    hint="Something leaks files or sockets: count `lsof -p PID` of the largest, or raise fs.file-max or nofile.",
     tags={"capacity"},
 )
 def open_files(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:

@@ -96,6 +96,7 @@ def _followed(target: FilesTarget, order: LookOrder, until_s: float) -> Followed
         max_files=target.max_files,
         again=order.scope is Scope.full,
         until_s=until_s,
+        now=datetime.now(UTC),
     )
     return Followed(target, Tail(wanted).result())
 
@@ -121,6 +122,8 @@ def observations(followed: Followed, at: datetime) -> Iterator[Observation]:
         "target": name,
         "errorsByFile": dict(by_file),
         "samples": list(result.new.samples),
+        "firstAt": result.new.first_at.isoformat() if result.new.first_at else None,
+        "lastAt": result.new.last_at.isoformat() if result.new.last_at else None,
         "refused": sorted(result.refused)[:_MOST_NAMES],
         "refusedCount": len(result.refused),
         "skipped": dict(sorted(result.skipped.items())[:_MOST_NAMES]),

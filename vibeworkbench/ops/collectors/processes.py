@@ -106,7 +106,7 @@ class Past:
         return next((one for one in reversed(self.sweeps) if now_s - one.taken_at_s >= least_s), None)
 
     def followed_by(self, latest: Sweep, stuck: Stuck, least_s: float) -> Past:
-        """The past of the next look: about ten sweeps at most, one of them at least ``least_s`` old if ever there was."""
+        """The past of the next look: some ten sweeps, one of them at least ``least_s`` old if ever there was."""
         base = self.base(latest.taken_at_s, least_s)
         kept = tuple(one for one in self.sweeps if base is None or one.taken_at_s >= base.taken_at_s)
         spaced = not kept or latest.taken_at_s - kept[-1].taken_at_s >= least_s / 8

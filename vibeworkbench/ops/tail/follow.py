@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from glob import iglob
 from itertools import islice
 
@@ -51,6 +52,7 @@ class TailOrder:
         max_files: Most files, newest first.
         again: Whether what was read before is counted again, beside the new lines.
         until_s: Monotonic clock at which reading stops; the marks then say where.
+        now: The present, aware UTC.
     """
 
     glob: str
@@ -60,6 +62,7 @@ class TailOrder:
     max_files: int
     again: bool
     until_s: float
+    now: datetime
 
 
 @dataclass(slots=True)
@@ -115,8 +118,9 @@ def candidates(glob: str) -> list[Candidate]:
 
 def _candidate(path: str) -> Candidate | None:
     try:
+        path.encode()  # a name that is no UTF-8 has no place in a cursor
         status = os.stat(path)
-    except OSError:
+    except (OSError, UnicodeEncodeError):
         return None
     return Candidate(path, status) if stat.S_ISREG(status.st_mode) else None
 
@@ -126,7 +130,7 @@ class Tail:
 
     def __init__(self, order: TailOrder) -> None:
         self._order = order
-        self._result = TailResult(Tally(order.sampled), Tally(frozenset()))
+        self._result = TailResult(Tally(order.sampled, order.now), Tally(frozenset(), order.now))
         present = sorted(order.marks, key=lambda mark: -mark.missing)
         self._marks = {mark.identity: mark for mark in present}
         self._orphans = [mark for mark in present if self._marks[mark.identity] is not mark]
@@ -271,7 +275,7 @@ class Tail:
     def _consume(self, source: OpenFile, name: str, mark: Mark | None, *, again: bool = True) -> None:
         """Counts what comes after ``mark`` as new and, where asked for, what is before it as old."""
         start, inside = (mark.offset, mark.inside) if mark else (0, False)
-        order, tally = self._order, Tally(self._order.sampled)
+        order, tally = self._order, Tally(self._order.sampled, self._order.now)
         try:
             if order.again and again and start:
                 self._recount(source, start)

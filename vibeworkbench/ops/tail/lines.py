@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from vibeworkbench.ops.masking import masked
+from vibeworkbench.ops.tail.instants import instant_of
 from vibeworkbench.ops.tail.levels import TRACE, UNKNOWN, level_of
 from vibeworkbench.ops.tail.marks import OpenFile
 
@@ -18,11 +20,17 @@ _CHUNK_BYTES = 2**18
 
 @dataclass(slots=True)
 class Tally:
-    """Lines by level, and the first few of the levels that matter, masked."""
+    """Lines by level; of the levels that matter the first few, masked, and the first and last instant they name.
+
+    ``now`` is the present, aware UTC, for dates without a year.
+    """
 
     sampled: frozenset[str]
+    now: datetime
     counts: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
     _failed: bool = False
     _trace: bool = False
 
@@ -34,14 +42,26 @@ class Tally:
         self.counts[level] += 1
         if not self._trace:
             self._failed = level in ("error", "critical", "fatal")
-        if level in self.sampled and len(self.samples) < SAMPLES:
-            text = line[: SAMPLE_CHARACTERS * 8].decode("utf-8", "replace").strip()
-            self.samples.append(masked(text)[:SAMPLE_CHARACTERS])
+        if level in self.sampled:
+            self._note(line, instant_of(line, self.now))
 
     def join(self, other: Tally) -> None:
         """Adds what another tally counted."""
         self.counts.update(other.counts)
         self.samples = [*self.samples, *other.samples][:SAMPLES]
+        for at in (other.first_at, other.last_at):
+            self._stretch(at)
+
+    def _note(self, line: bytes, at: datetime | None) -> None:
+        if len(self.samples) < SAMPLES:
+            text = line[: SAMPLE_CHARACTERS * 8].decode("utf-8", "replace").strip()
+            self.samples.append(masked(text)[:SAMPLE_CHARACTERS])
+        self._stretch(at)
+
+    def _stretch(self, at: datetime | None) -> None:
+        if at is not None:
+            self.first_at = min(self.first_at or at, at)
+            self.last_at = max(self.last_at or at, at)
 
     def _in_trace(self, line: bytes) -> bool:
         """Whether the line belongs to a traceback and is not the one that counts for it."""
