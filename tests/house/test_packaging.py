@@ -57,6 +57,13 @@ def test_lab_asks_nobody_for_news(wheel: zipfile.ZipFile) -> None:
     assert overrides == {"@jupyterlab/apputils-extension:notification": quiet}
 
 
+def test_notebooks_are_shipped(wheel: zipfile.ZipFile) -> None:
+    """Every notebook of the checkout comes along, for those who have no checkout."""
+    here = {f"vibeworkbench/{path.relative_to(ROOT)}" for path in (ROOT / "notebooks").rglob("*.ipynb")}
+    there = {name for name in wheel.namelist() if name.endswith(".ipynb")}
+    assert there == {name for name in here if ".ipynb_checkpoints" not in name}
+
+
 def test_every_entry_point_leads_somewhere(wheel: zipfile.ZipFile) -> None:
     """Each command and each built-in plugin that the wheel announces can be imported."""
     name = next(each for each in wheel.namelist() if each.endswith("entry_points.txt"))
