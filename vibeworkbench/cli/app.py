@@ -14,9 +14,9 @@ from typing import Any
 import click
 import msgspec
 
+from vibeworkbench import errors
 from vibeworkbench.cli.output import warn
-from vibeworkbench.client.errors import ClientError, Refused
-from vibeworkbench.errors import InvalidInput, NotAllowed, Unavailable, WorkbenchError
+from vibeworkbench.client.errors import ClientError, NotLoggedIn, Refused, ServerFailed, Unavailable
 
 USAGE, INTERRUPTED = 2, 130
 
@@ -90,7 +90,7 @@ def run(args: Sequence[str]) -> int:
     except ClientError as error:
         _say(as_json, _sentence(error), error.body())
         return error.exit_code
-    except WorkbenchError as error:
+    except errors.WorkbenchError as error:
         _say(as_json, error.message, {"error": {"code": error.code, "message": error.message}})
         return _exit_code(error)
     except BrokenPipeError:
@@ -115,9 +115,12 @@ def _say(as_json: bool, sentence: str, body: dict[str, Any]) -> None:
 def _sentence(error: ClientError) -> str:
     if not isinstance(error, Refused):
         return error.message
+    if isinstance(error, NotLoggedIn):
+        return f"{error.message} VIBEWORKBENCH_TOKEN holds it."
     allowed = error.details.get("allowed")
     choice = f" (allowed: {', '.join(map(str, allowed))})" if isinstance(allowed, list) else ""
-    quoted = f" [request {error.request_id}]" if error.request_id and error.exit_code in (1, 4) else ""
+    is_ours = isinstance(error, ServerFailed | Unavailable)
+    quoted = f" [request {error.request_id}]" if error.request_id and is_ours else ""
     return f"{error.message}{choice}{quoted}"
 
 
@@ -129,6 +132,6 @@ def _usage_body(error: click.ClickException) -> dict[str, Any]:
     return {"error": body}
 
 
-def _exit_code(error: WorkbenchError) -> int:
-    table = {InvalidInput: 2, NotAllowed: 3, Unavailable: 4}
+def _exit_code(error: errors.WorkbenchError) -> int:
+    table = {errors.InvalidInput: 2, errors.NotAllowed: 3, errors.Unavailable: 4}
     return table.get(type(error), 1)

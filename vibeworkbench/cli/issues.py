@@ -58,13 +58,13 @@ def list_issues(ctx: click.Context, /, *, as_json: bool, limit: int, **given: An
     if as_json:
         emit_items(listed)
     elif listed:
-        columns = ("severity", "state", "issue", "subject", "seen", "last seen", "id")
+        columns = ("severity", "state", "issue", "seen", "last seen", "id")
         show(table(columns, map(_row, listed), wrap="issue"))
     else:
         show("No such issues.", faint("`vibeworkbench scan` looks whether something is wrong."))
 
 
-@issues.command()
+@issues.command(name="show")
 @click.argument("issue_id", metavar="ID")
 @json_option
 @click.pass_context
@@ -76,10 +76,6 @@ def show_issue(ctx: click.Context, *, issue_id: str, as_json: bool) -> None:
         emit(issue)
     else:
         _show(issue)
-
-
-show_issue.name = "show"
-issues.add_command(show_issue, "show")
 
 
 def _action(verb: str, said: str, *extra: Callable[[Any], Any]) -> None:
@@ -128,11 +124,12 @@ def _row(issue: Issue) -> tuple[Cell, ...]:
     title = Text(safe(issue.title))
     if issue.flapping:
         title.append(" flapping", style="yellow")
+    title.append(f"\n{safe(issue.subject)}", style="dim")
     state = word(issue.state)
     if issue.claimed_by:
         state.append(f" {safe(issue.claimed_by)}")
     seen, last = f"{issue.count}\N{MULTIPLICATION SIGN}", ago(issue.last_seen_at)
-    return (word(issue.severity), state, title, issue.subject, seen, last, issue.issue_id[:SHORT_ID])
+    return (word(issue.severity), state, title, seen, last, issue.issue_id[:SHORT_ID])
 
 
 def _show(issue: Issue) -> None:

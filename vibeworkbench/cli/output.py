@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,11 +96,13 @@ def ago(at: datetime | None, now: datetime | None = None) -> str:
     return f"in {text}" if seconds < 0 else f"{text} ago"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, wrap: str = "") -> Table:
-    """A table whose last resort is to wrap the column ``wrap``."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, wrap: Collection[str] = ()) -> Table:
+    """A table whose columns ``wrap`` give way when a terminal is too narrow."""
+    ruled = box.SIMPLE_HEAD if sys.stdout.isatty() else None
+    made = Table(box=ruled, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2 if ruled else 3, 0, 0))
     for name in columns:
-        made.add_column(name, no_wrap=name != wrap, overflow="fold")
+        gives_way = name in wrap
+        made.add_column(name, no_wrap=not gives_way, overflow="fold", min_width=12 if gives_way and name else None)
     for row in rows:
         made.add_row(*map(cell, row))
     return made
@@ -109,8 +111,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, wrap: str =
 def show(*parts: Table | Text | str) -> None:
     """Each part stands on stdout."""
     out = console()
-    for part in parts:
-        out.print(Text(part) if isinstance(part, str) else part)
+    with out.capture() as captured:
+        for part in parts:
+            out.print(Text(part) if isinstance(part, str) else part)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def warn(sentence: str) -> None:

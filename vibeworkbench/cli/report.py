@@ -20,7 +20,7 @@ def report(found: Workbench, scan: Scan) -> None:
     show(_headline(scan))
     if scan.reason:
         show(Text(f"why: {safe(scan.reason)}"))
-    show("", table(("collector", "state", "time", "records", ""), map(_collector, scan.collectors), wrap=""))
+    show("", table(("collector", "state", "time", "records", ""), map(_collector, scan.collectors), wrap=("",)))
     issues = found.issues()
     seen = [each for each in issues if each.last_seen_at >= scan.started_at]
     show("", *_findings(scan, seen))
@@ -38,7 +38,9 @@ def _headline(scan: Scan) -> Text:
     said = [word(name, f"{count} {name}") for name, count in counts if count]
     if not said:
         return line.append("Nothing is wrong." if scan.ok else "")
-    return line.append(f"{scan.findings.total} findings: ").append_text(Text(", ").join(said))
+    return line.append(f"{scan.findings.total} {'finding' if scan.findings.total == 1 else 'findings'}: ").append_text(
+        Text(", ").join(said)
+    )
 
 
 def _collector(run: CollectorRun) -> tuple[Cell, ...]:
@@ -49,18 +51,17 @@ def _findings(scan: Scan, seen: list[Issue]) -> list[Table | Text]:
     if not seen:
         return []
     rows = [_finding(each, scan) for each in seen[:MOST_ISSUES]]
-    made: list[Table | Text] = [table(("severity", "issue", "subject", "since", "id"), rows, wrap="issue")]
+    made: list[Table | Text] = [table(("severity", "issue", "since", "id"), rows, wrap=("issue",))]
     if len(seen) > MOST_ISSUES:
         made.append(faint(f"{len(seen) - MOST_ISSUES} more: vibeworkbench issues"))
     return made
 
 
 def _finding(issue: Issue, scan: Scan) -> tuple[Cell, ...]:
-    title = Text(safe(issue.title))
-    if issue.hint:
-        title.append(f"\n{safe(issue.hint)}", style="dim")
+    beneath = " - ".join(safe(text) for text in (issue.subject, issue.hint) if text)
+    title = Text.assemble(safe(issue.title), (f"\n{beneath}", "dim"))
     since = word("new") if _changed(issue, scan) and issue.state == "open" else ago(issue.first_seen_at)
-    return (word(issue.severity), title, issue.subject, since, issue.issue_id[:SHORT_ID])
+    return (word(issue.severity), title, since, issue.issue_id[:SHORT_ID])
 
 
 def _changed(issue: Issue, scan: Scan) -> bool:
@@ -68,6 +69,7 @@ def _changed(issue: Issue, scan: Scan) -> bool:
 
 
 def _changes(scan: Scan, seen: list[Issue], resolved: list[Issue]) -> None:
+    show("")
     new = sum(_changed(each, scan) and each.state == "open" for each in seen)
     show(
         Text.assemble("Changed: ", word("new", f"{new} new") if new else "nothing new", f", {len(resolved)} resolved.")

@@ -74,7 +74,7 @@ class Api:
         cursor: str | None = None
         left = limit
         while left is None or left > 0:
-            size = PAGE_ITEMS if left is None else min(left, PAGE_ITEMS)
+            size = None if left is None else min(left, PAGE_ITEMS)
             page = self.get(path, Page[item], {**(query or {}), "limit": size, "cursor": cursor})  # type: ignore[valid-type]
             yield from page.items
             left = None if left is None else left - len(page.items)

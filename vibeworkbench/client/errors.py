@@ -151,7 +151,7 @@ class RoomClosed(ClientError):
 
     def __init__(self, close_code: int, reason: str, address: str) -> None:
         meaning = CLOSE_MEANINGS.get(close_code, "the server closed it")
-        super().__init__(f"room {address}: {meaning}{f' ({reason})' if reason else ''} [{close_code}]")
+        super().__init__(f"room {address}: {reason or meaning} [{close_code}]")
         self.close_code = close_code
         self.reason = reason
         self.code = "room-closed"

@@ -27,7 +27,7 @@ class Issue(IssueBody, frozen=True, kw_only=True, dict=True):
 
     def bound_to(self, api: Api) -> Self:
         """The same issue; what is done to it goes through ``api``."""
-        msgspec.structs.force_setattr(self, "_api", api)
+        msgspec.structs.force_setattr(self, "_bound_api", api)
         return self
 
     def acknowledge(self, note: str = "") -> Issue:
@@ -61,7 +61,7 @@ class Issue(IssueBody, frozen=True, kw_only=True, dict=True):
 
     @property
     def _api(self) -> Api:
-        api: Api = self.__dict__["_api"]
+        api: Api = self.__dict__["_bound_api"]
         return api
 
     def __repr__(self) -> str:

@@ -190,7 +190,7 @@ class RoomBody(Answer, frozen=True, kw_only=True):
     bytes_per_s: float = 0.0
     backlog_bytes: int = 0
     dropped: int = 0
-    list: list[Member] = msgspec.field(default_factory=list)
+    present: list[Member] = msgspec.field(name="list", default_factory=list)
 
 
 class CallerBody(Answer, frozen=True, kw_only=True):

@@ -145,7 +145,7 @@ class Workbench:
 
     def members(self, party: str, room: str) -> Members:
         """Who is in a room."""
-        return Members(self._api.get(f"api/rooms/{segment(party)}/{segment(room)}", RoomBody).list)
+        return Members(self._api.get(f"api/rooms/{segment(party)}/{segment(room)}", RoomBody).present)
 
     def room(
         self,
