@@ -21,7 +21,7 @@ FORBIDDEN = {
     "inside-a-subsystem": ("ops/model.py", "import vibeworkbench.ops.service"),
     "models-are-pure": ("ops/issues.py", "import time"),
     "frameworks-at-the-edges": ("ops/service.py", "import tornado.ioloop"),
-    "one-door-to-the-database": ("ops/service.py", "import sqlalchemy"),
+    "one-door-to-the-database": ("ops/checks/host.py", "import sqlalchemy"),
     "clients-meet-the-server-over-the-network": ("client/api.py", "import vibeworkbench.ops.wire"),
     "the-server-knows-no-client": ("ops/service.py", "import vibeworkbench.client.api"),
     "the-shell-is-a-client": ("cli.py", "import vibeworkbench.ops.service"),
