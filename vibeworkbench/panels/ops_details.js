@@ -3,7 +3,7 @@
 import { html, nothing } from "lit-html";
 import { VERBS, standing, whyNotAct } from "./ops_choice.js";
 import { severityChip, stateChip } from "./ops_issues.js";
-import { STATE_WORD, absolute, counted, evidenceText, grouped, relative } from "./words.js";
+import { STATE_WORD, absolute, counted, evidenceName, evidenceText, grouped, relative } from "./words.js";
 
 /**
  * @typedef {import("./ops_state.js").State} State
@@ -164,14 +164,9 @@ function evidence(issue) {
   return html`<section>
     <h4>Evidence</h4>
     <dl class="vw-evidence">
-      ${entries.map(([name, value]) => html`<dt>${spaced(name)}</dt><dd>${evidenceText(value)}</dd>`)}
+      ${entries.map(([name, value]) => html`<dt>${evidenceName(name)}</dt><dd>${evidenceText(name, value)}</dd>`)}
     </dl>
   </section>`;
-}
-
-/** @param {string} name */
-function spaced(name) {
-  return name.replace(/_/g, " ").replace(/([a-z])([A-Z])/g, (_, low, high) => `${low} ${high.toLowerCase()}`);
 }
 
 /**

@@ -238,17 +238,26 @@ function lastScan(scan, aside, nowMs) {
       : html`<dl class="vw-sums">
             ${sum(scan.findings.total, "findings")} ${sum(scan.issuesFiled, "filed")} ${sum(scan.issuesResolved, "resolved")} ${sum(scan.processedLogs, "records")}
             <div><dd>${Number.isNaN(tookMs) ? "–" : span(tookMs)}</dd><dt>took</dt></div>
-          </dl>
-          <ul class="vw-collectors" aria-label="Collectors">
-            ${scan.collectors.map(
-              ({ name, state, durationMs, reason }) => html`<li data-look=${state} title=${reason || `${name}: ${LOOK_WORD[state] ?? state} in ${span(durationMs)}`}>
-                <span class="vw-collector-name">${name}</span>
-                <span class="vw-meter" aria-hidden="true"><i style=${`width:${Math.max(1, (100 * durationMs) / slowestMs).toFixed(1)}%`}></i></span>
-                <span class="vw-look">${state === "ok" ? span(durationMs) : (LOOK_WORD[state] ?? state)}</span>
-              </li>`,
-            )}
-          </ul>`}
+          </dl>`}
+    <ul class="vw-collectors" aria-label="Collectors">
+      ${scan.collectors.map((run) => collector(run, slowestMs))}
+    </ul>
   </div>`;
+}
+
+/**
+ * @param {import("./ops_state.js").CollectorRun} run
+ * @param {number} slowestMs
+ */
+function collector({ name, state, durationMs, reason }, slowestMs) {
+  const word = LOOK_WORD[/** @type {keyof typeof LOOK_WORD} */ (state)];
+  return html`<li data-look=${state} title=${reason || `${name}: ${word} in ${span(durationMs)}`}>
+    <span class="vw-collector-name">${name}</span>
+    <span class="vw-meter" aria-hidden="true">
+      <i style=${`width:${Math.max(1, (100 * durationMs) / slowestMs).toFixed(1)}%`}></i>
+    </span>
+    <span class="vw-look">${state === "ok" ? span(durationMs) : word}</span>
+  </li>`;
 }
 
 /**

@@ -135,6 +135,7 @@ export class OpsSource {
     this.learn(message);
     if (message.type === "snapshot") {
       void this.#readSchedules();
+      if (this.state.role === null) void this.#readRole();
       const unresolved = Object.entries(this.state.summary.byState).reduce((sum, [name, { count }]) => sum + (name === "resolved" ? 0 : count), 0);
       if (unresolved > this.state.issues.size) void this.#readUnresolved();
       this.choose({ shown: this.state.choice.shown });
@@ -173,6 +174,14 @@ export class OpsSource {
 
   async #readResolved() {
     await this.#quietly(async () => this.learn({ type: "panel:resolved", data: { items: await this.#list("resolved", 1) } }));
+  }
+
+  /** Polls do not say who we are. */
+  async #readRole() {
+    await this.#quietly(async () => {
+      const { caller } = await this.#rest.get("status");
+      this.learn({ type: "panel:role", data: caller.role });
+    });
   }
 
   async #readSchedules() {

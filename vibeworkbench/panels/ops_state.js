@@ -190,6 +190,7 @@ const STEPS = {
     const fresh = new Map([...state.fresh].filter(([, atMs]) => nowMs - atMs < FRESH_MS));
     return { nowMs, fresh: fresh.size === state.fresh.size ? state.fresh : fresh };
   },
+  "panel:role": (_, role) => ({ role }),
   "panel:schedules": (_, schedules) => ({ schedules }),
   "panel:reading": (state, issueIds) => {
     const stale = new Set(state.stale);

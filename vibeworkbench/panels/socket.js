@@ -19,7 +19,7 @@
  * @property {string} reason Why it ended, for people.
  * @property {number | null} code The close code of a final end.
  *
- * @typedef {typeof TIMING} Timing
+ * @typedef {Record<keyof typeof TIMING, number>} Timing
  * @typedef {object} Host What the outside gives; tests give their own.
  * @property {typeof WebSocket} WebSocket
  * @property {typeof fetch} fetch
@@ -43,6 +43,8 @@
 export const TIMING = Object.freeze({
   /** Between two pings of ours. */
   ping: 10_000,
+  /** From being welcomed to the first ping. */
+  settle: 500,
   /** Silence after a ping that means death. */
   pong: 10_000,
   /** The same after waking up, when the connection is suspect. */
@@ -236,6 +238,7 @@ export class Room {
     const socket = new this.#host.WebSocket(url);
     this.#socket = socket;
     this.#start("handshake", this.#timing.handshake, () => this.#lost(1006, ""));
+    socket.onerror = () => {}; // The close that follows says more.
     socket.onmessage = (event) => socket === this.#socket && this.#received(event.data);
     socket.onclose = (event) => socket === this.#socket && this.#lost(event.code, event.reason);
   }
@@ -258,7 +261,8 @@ export class Room {
     this.#refusals = 0;
     this.#start("stable", this.#timing.stable, () => (this.#attempt = 0));
     this.#show({ quality: "good", transport: "socket", rttMs: null, retryAtMs: null, reason: "" });
-    this.#ping(this.#timing.pong);
+    // The first ping waits until the page has drawn what just came: it would measure that instead of the way.
+    this.#start("ping", this.#timing.settle, () => this.#ping(this.#timing.pong));
   }
 
   /**
@@ -282,11 +286,7 @@ export class Room {
     this.#socket = null;
     this.#joined = false;
     for (const name of ["handshake", "stable", "ping", "pong", "slow"]) this.#stop(name);
-    if (socket) {
-      // A socket that is still opening reports its abort as an error that nobody needs to see.
-      socket.onerror = () => {};
-      socket.close(code);
-    }
+    socket?.close(code);
   }
 
   /**
@@ -353,12 +353,20 @@ export class Room {
     try {
       for (let waitMs = 0; !poll.signal.aborted; waitMs = this.#timing.poll) await this.#pollOnce(poll, waitMs);
     } catch (error) {
-      if (poll !== this.#poll) return;
-      this.#drop();
-      if (error instanceof Refusal && error.code !== null) return this.#hangUp(1000), this.#end(error.code, "");
-      if (this.connection.transport === "poll") this.#lostAt = performance.now();
-      if (this.#socket === null) this.#retryLater(error instanceof Refusal ? error.retryAfterMs : 0, "");
+      if (!(error instanceof Refusal)) throw error;
+      if (poll === this.#poll) this.#pollFailed(error);
     }
+  }
+
+  /** @param {Refusal} refusal */
+  #pollFailed({ code, retryAfterMs }) {
+    this.#drop();
+    if (code !== null) {
+      this.#hangUp(1000);
+      return this.#end(code, "");
+    }
+    if (this.connection.transport === "poll") this.#lostAt = performance.now();
+    if (this.#socket === null) this.#retryLater(retryAfterMs, "");
   }
 
   /**
@@ -370,13 +378,25 @@ export class Room {
     const url = new URL(`vibeworkbench/api/rooms/${this.#place()}/messages?${query}`, this.#options.server);
     const askedAt = performance.now();
     const limit = AbortSignal.any([poll.signal, AbortSignal.timeout(waitMs + this.#timing.handshake)]);
-    const response = await this.#host.fetch(url, { signal: limit, credentials: "same-origin", redirect: "error" });
-    if (!response.ok) throw new Refusal(response);
-    const { epoch, lastSeq, gap, messages } = await response.json();
+    const { epoch, lastSeq, gap, messages } = await this.#page(url, limit);
     if (poll.signal.aborted) return;
     if (waitMs === 0) this.#polling(performance.now() - askedAt);
     if (epoch !== this.#history.epoch || gap) this.#deliver({ type: "connected", seq: lastSeq, timestamp: Date.now(), data: { epoch } });
     for (const message of messages) this.#deliver(message);
+  }
+
+  /**
+   * @param {URL} url
+   * @param {AbortSignal} signal
+   * @returns {Promise<{epoch: string, lastSeq: number, gap: boolean, messages: Message[]}>}
+   */
+  async #page(url, signal) {
+    const unreachable = () => {
+      throw new Refusal(null);
+    };
+    const response = await this.#host.fetch(url, { signal, credentials: "same-origin", redirect: "error" }).catch(unreachable);
+    if (!response.ok) throw new Refusal(response);
+    return response.json().catch(unreachable);
   }
 
   /** @param {number} rttMs */
@@ -432,12 +452,12 @@ export class Room {
   }
 }
 
-/** An HTTP answer that is no success. */
+/** A poll that brought no page; `code` is the close code of a refusal that is final. */
 class Refusal extends Error {
-  /** @param {Response} response */
+  /** @param {Response | null} response Nothing when the server was not reached. */
   constructor(response) {
-    super(`HTTP ${response.status}`);
-    this.code = HTTP_FINAL.get(response.status) ?? null;
-    this.retryAfterMs = 1000 * (Number(response.headers.get("Retry-After")) || 0);
+    super(response === null ? "unreachable" : `HTTP ${response.status}`);
+    this.code = HTTP_FINAL.get(response?.status ?? 0) ?? null;
+    this.retryAfterMs = 1000 * (Number(response?.headers.get("Retry-After")) || 0);
   }
 }

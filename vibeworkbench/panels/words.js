@@ -107,14 +107,48 @@ export function triggerWord(scanTrigger) {
 }
 
 /**
- * A value of an issue's evidence as text.
+ * A value of an issue's evidence as text, with the unit that the end of its name states.
  *
+ * @param {string} name For instance `free_bytes`, `used_ratio`, `timeoutS`.
  * @param {unknown} value
  * @returns {string}
  */
-export function evidenceText(value) {
+export function evidenceText(name, value) {
   if (typeof value === "string") return value;
-  if (typeof value === "number") return Number.isInteger(value) ? grouped(value) : String(Number(value.toPrecision(5)));
-  if (Array.isArray(value) && value.every((each) => typeof each !== "object")) return value.map(evidenceText).join("\n");
+  if (typeof value === "number") return measure(name, value);
+  if (Array.isArray(value) && value.every((each) => typeof each !== "object"))
+    return value.map((each) => evidenceText(name, each)).join("\n");
   return JSON.stringify(value, null, 1);
+}
+
+/**
+ * @param {string} name
+ * @param {number} value
+ */
+function measure(name, value) {
+  const unit = name.match(/(?:_|(?=[A-Z]))([a-zA-Z]+)$/)?.[1]?.toLowerCase();
+  if (unit === "ratio") return `${Number((100 * value).toPrecision(3))} %`;
+  if (unit === "bytes") return bytes(value);
+  if (unit === "s") return span(1000 * value);
+  if (unit === "ms") return span(value);
+  return Number.isInteger(value) && Math.abs(value) >= 10_000 && unit !== "pid" ? grouped(value) : String(Number(value.toPrecision(6)));
+}
+
+/**
+ * @param {number} count
+ * @returns {string} For instance `3.1 GiB`.
+ */
+export function bytes(count) {
+  const steps = Math.min(5, Math.max(0, Math.floor(Math.log2(Math.max(1, Math.abs(count))) / 10)));
+  const unit = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"][steps];
+  return `${Number((count / 1024 ** steps).toPrecision(3))} ${unit}`;
+}
+
+/**
+ * @param {string} name Of a piece of evidence.
+ * @returns {string} In words, without the unit that its value shows.
+ */
+export function evidenceName(name) {
+  const words = name.replace(/_/g, " ").replace(/([a-z])([A-Z])/g, (_, low, high) => `${low} ${high.toLowerCase()}`);
+  return words.replace(/ (?:ratio|bytes|ms|s)$/, "");
 }

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { serverOf, xsrfToken } from "../../vibeworkbench/panels/rest.js";
+import { bytes, counted, evidenceName, evidenceText, relative, span, triggerWord } from "../../vibeworkbench/panels/words.js";
+
+test("A span is said in its largest unit.", () => {
+  assert.deepEqual([12, 1_500, 42_000, 300_000, 3 * 3_600_000, 5 * 86_400_000].map(span), ["12 ms", "1.5 s", "42 s", "5 min", "3 h", "5 d"]);
+});
+
+test("An instant is said by its distance, and nothing as a dash.", () => {
+  const now = Date.parse("2026-11-22T12:00:00Z");
+  assert.equal(relative("2026-11-22T11:55:00Z", now), "5 min ago");
+  assert.equal(relative(now + 7_200_000, now), "in 2 h");
+  assert.equal(relative(now - 5, now), "just now");
+  assert.equal(relative(null, now), "–");
+});
+
+test("Evidence shows the unit that its name states.", () => {
+  assert.equal(evidenceText("used_ratio", 0.97123), "97.1 %");
+  assert.equal(evidenceText("freeBytes", 3.1 * 2 ** 30), "3.1 GiB");
+  assert.equal(evidenceText("timeout_s", 5), "5.0 s");
+  assert.equal(evidenceText("status", 503), "503");
+  assert.equal(evidenceText("sample_lines", ["one", "two"]), "one\ntwo");
+  assert.equal(evidenceText("nested", { a: 1 }), '{\n "a": 1\n}');
+  assert.deepEqual(["used_ratio", "freeBytes", "mount"].map(evidenceName), ["used", "free", "mount"]);
+});
+
+test("Numbers, triggers and sizes read as people say them.", () => {
+  assert.equal(counted(1, "issue"), "1 issue");
+  assert.equal(counted(2, "issue"), "2 issues");
+  assert.equal(triggerWord("rest:ada"), "by ada");
+  assert.equal(triggerWord("schedule:full"), "schedule “full”");
+  assert.equal(bytes(0), "0 B");
+});
+
+test("The XSRF token is found among the cookies.", () => {
+  assert.equal(xsrfToken("username=x; _xsrf=2%7Cab%7Ccd; z=1"), "2|ab|cd");
+  assert.equal(xsrfToken("a=1"), "");
+});
+
+test("The server is where the page's configuration says, and ends in a slash.", () => {
+  const page = (/** @type {string | null} */ config, dataset = {}) =>
+    /** @type {any} */ ({
+      getElementById: () => (config === null ? null : { textContent: config }),
+      body: { dataset },
+      baseURI: "https://host/user/ada/voila/render/x.ipynb",
+    });
+  assert.equal(serverOf(page('{"baseUrl": "/user/ada/"}')), "https://host/user/ada/");
+  assert.equal(serverOf(page(null, { vibeworkbenchBaseUrl: "/own" })), "https://host/own/");
+  assert.equal(serverOf(page(null)), "https://host/");
+});
