@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -60,3 +62,35 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[int]]]:
     for task in list(talks):
         task.cancel()
     await asyncio.gather(*talks, return_exceptions=True)
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """Starts a real Python program and returns it as soon as it has printed a line; it is killed with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(code: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def brood(program) -> Callable[[int], subprocess.Popen[bytes]]:
+    """Starts a process with that many ended children for which it has not waited: real zombies."""
+    code = """
+import os, sys
+for _ in range({count}):
+    child = os.fork() or os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    return lambda count: program(code.format(count=count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import itertools
 import socket
 import ssl
 import zlib
@@ -18,7 +19,6 @@ from vibeworkbench.ops.collectors.http import HttpCollector
 from vibeworkbench.ops.collectors.http_wire import AnswerReader, BadAnswer, address_of, request_bytes, shown_url
 from vibeworkbench.ops.model import LookState
 from vibeworkbench.settings import HttpTarget
-import itertools
 
 
 def answering(body=b"", status="200 OK", headers=(), heard=None):
