@@ -36,7 +36,7 @@ class Resolver:
             ValueError: The text is no host name.
         """
         with suppress(socket.gaierror):  # a literal address needs no lookup
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)  # type: ignore[return-value]
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         if host not in self._answers:
             self._answers[host] = self._asked(host)
         answer = await asyncio.shield(self._answers[host])  # one waiter's timeout is not the others'
