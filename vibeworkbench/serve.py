@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from traitlets.config import Config
 
 from vibeworkbench.errors import Unavailable
 from vibeworkbench.extension import VibeworkbenchApp, root_url
+from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.web.routes import PREFIX
+from vibeworkbench.workbench import read_settings
 
 TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
 _PING_S = 30
@@ -39,8 +42,10 @@ class WorkbenchServer(ServerApp):
         self.http_server.add_sockets(self._sockets)
         return True
 
-    def _handle_sigint(self, sig: Any, frame: Any) -> None:
-        self._signal_stop(sig, frame)  # Ctrl-C stops; Jupyter would ask first, over what the terminal shows
+    def init_signal(self) -> None:
+        """SIGINT stops the server in order, with and without a terminal: Jupyter asks first, or just dies."""
+        super().init_signal()
+        signal.signal(signal.SIGINT, self._signal_stop)
 
     async def _post_start(self) -> None:
         await super()._post_start()  # type: ignore[no-untyped-call]
@@ -89,6 +94,7 @@ def serve(  # noqa: PLR0913 - the options of the command
         InvalidInput: A setting means nothing; ``field`` names it.
         Unavailable: The port or the storage cannot be used.
     """
+    schedules_from(read_settings(data_dir, settings_file).schedules)  # refused in one line, before anything is opened
     given = token or os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
     used = given or secrets.token_urlsafe(32)
     config = _config(lab=lab, token=used)
@@ -97,9 +103,8 @@ def serve(  # noqa: PLR0913 - the options of the command
         config.ServerApp.root_dir = str(root_dir)
     config.VibeworkbenchApp = Config({"data_dir": str(data_dir), "settings_file": str(settings_file or "")})
     server = WorkbenchServer.instance(config=config)
-    server.ready = ready or (
-        lambda root: _print_ready(root, page="lab" if lab else "", new_token=used.removesuffix(given))
-    )
+    new_token = "" if given else used
+    server.ready = ready or (lambda root: _print_ready(root, page="lab" if lab else "", new_token=new_token))
     server.initialize(argv=[], find_extensions=lab)
     if server.workbench_app.failure is not None:
         raise server.workbench_app.failure

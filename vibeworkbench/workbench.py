@@ -100,7 +100,9 @@ class Revision:
 
 
 def database_revision(data_dir: Path, settings: Settings) -> Revision:
-    """How far the database is migrated."""
+    """How far the database is migrated; looking creates nothing."""
+    if not (settings.storage.url or settings.storage.url_env or (data_dir / _DATABASE_FILE).exists()):
+        return Revision(None, schema.newest_revision())
     database = open_database(settings.storage, data_dir)
     try:
         return Revision(database.read_now(schema.present_revision), schema.newest_revision())

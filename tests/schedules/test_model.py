@@ -61,7 +61,14 @@ def test_a_time_that_comes_twice_fires_once() -> None:
 def test_a_schedule_for_every_hour_keeps_firing_when_an_hour_comes_twice() -> None:
     """Every half hour stays every half hour through both changes of the clock."""
     often = schedule("*/30 * * * *", "Europe/Berlin")
-    assert fires(often, "2026-10-24T23:45", 6) == ["25 00:00", "25 00:30", "25 01:00", "25 01:30", "25 02:00", "25 02:30"]
+    assert fires(often, "2026-10-24T23:45", 6) == [
+        "25 00:00",
+        "25 00:30",
+        "25 01:00",
+        "25 01:30",
+        "25 02:00",
+        "25 02:30",
+    ]
     assert fires(often, "2026-03-29T00:15", 4) == ["29 00:30", "29 01:00", "29 01:30", "29 02:00"]
 
 

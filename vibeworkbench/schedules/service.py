@@ -136,19 +136,16 @@ class Schedules:
             return
         try:
             await self._fire(schedule, f"schedule:{schedule.name}")
-        except WorkbenchError as error:  # the outcome is recorded; the slot is not tried again
+        except WorkbenchError as error:  # the slot is claimed, and not tried again
             _LOG.warning("schedule %s: its scan could not be started: %s", schedule.name, error.message)
+            await self._record(schedule.name, _missed(error, now))
 
     async def _claim(self, name: str, slot: datetime, now: datetime) -> bool:
         return await self._database.write(lambda transaction: records.claim(transaction, name, slot, now))
 
     async def _fire(self, schedule: Schedule, trigger: str) -> str:
         now = self._clock()
-        try:
-            scan_id = (await self._ops.begin(ScanRequest(schedule.scope, trigger))).scan_id
-        except WorkbenchError as error:
-            await self._record(schedule.name, _missed(error, now))
-            raise
+        scan_id = (await self._ops.begin(ScanRequest(schedule.scope, trigger))).scan_id
         await self._record(schedule.name, LastFire(now, scan_id, RUNNING))
         following = asyncio.create_task(self._follow(schedule.name, scan_id), name=f"schedule {schedule.name}")
         self._following.add(following)

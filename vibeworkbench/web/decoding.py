@@ -23,8 +23,8 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """A body or query string without fields."""
 
 
-def decode_body(body: bytes, kind: type[S]) -> S:
-    """The struct that the JSON text ``body`` means; an empty body means ``{}``.
+def decode_body(body: bytes, kind: Any) -> Any:
+    """The ``kind`` (a struct, or a union of tagged ones) that the JSON text ``body`` means; empty means ``{}``.
 
     Raises:
         InvalidInput: It is no JSON (``position`` says where) or no such struct (``field``, ``reason``, ``allowed``).
@@ -78,12 +78,12 @@ def decode_query(arguments: Mapping[str, Sequence[str]], kind: type[S]) -> S:
         raise refusal(error, kind, "query") from None
 
 
-def refusal(error: msgspec.ValidationError, kind: type[msgspec.Struct], whole: str) -> InvalidInput:
+def refusal(error: msgspec.ValidationError, kind: Any, whole: str) -> InvalidInput:
     """What ``error`` says, for people and programs.
 
     Args:
         error: What msgspec raised while it decoded a ``kind``.
-        kind: The struct that was expected; allowed values are read from it.
+        kind: What was expected; allowed values are read from it.
         whole: How to call the whole thing when no field is to blame (``body``, ``query``).
     """
     reason, _, path = str(error).partition(" - at ")

@@ -101,9 +101,14 @@ def _described(
     if said.query is not None:
         described["parameters"] += _query_parameters(components[schemas[said.query]["$ref"].rpartition("/")[2]])
     if said.body is not None:
-        required = any(field.required for field in msgspec.structs.fields(said.body))
+        required = not _takes_nothing(said.body)
         described["requestBody"] = {"required": required, "content": {JSON: {"schema": schemas[said.body]}}}
     return described
+
+
+def _takes_nothing(body: Any) -> bool:
+    found = msgspec.inspect.type_info(body)
+    return isinstance(found, msgspec.inspect.StructType) and not any(field.required for field in found.fields)
 
 
 def _identity(method: str, path: str) -> str:

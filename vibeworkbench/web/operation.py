@@ -46,7 +46,7 @@ class Operation:
     Attributes:
         summary: One line.
         role: Lowest role that may call it; ``None`` means everybody, without login.
-        body: Struct of the JSON body; ``None`` takes none.
+        body: Struct of the JSON body, or a union of tagged ones; ``None`` takes none.
         query: Struct of the query string; ``None`` takes none.
         answer: Struct of the answer's JSON body; ``None`` has none, ``str`` is text of ``media_type``.
         status: Status of success.
@@ -59,7 +59,7 @@ class Operation:
 
     summary: str
     role: Role | None
-    body: type[msgspec.Struct] | None = None
+    body: Any = None
     query: type[msgspec.Struct] | None = None
     answer: Any = None
     status: int = 200
