@@ -86,11 +86,11 @@ def test_a_day_that_a_zone_skips_costs_no_other_day_its_fire() -> None:
 @given(
     cron=st.sampled_from(["0 2 * * *", "*/30 * * * *", "0 */4 * * *", "20,35 1-3 * * *", "@weekly", "5 0 1 * *"]),
     zone=st.sampled_from(ZONES),
-    moment=st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)),
+    moment=st.integers(1_700_000_000, 1_900_000_000),
 )
-def test_every_fire_is_the_latest_slot_until_the_next(cron: str, zone: str, moment: datetime) -> None:
+def test_every_fire_is_the_latest_slot_until_the_next(cron: str, zone: str, moment: int) -> None:
     """Looking ahead and looking back agree, whatever the zone does to its clock."""
-    each, now = schedule(cron, zone), moment.replace(tzinfo=UTC)
+    each, now = schedule(cron, zone), datetime.fromtimestamp(moment, UTC)
     coming = next_fire_at(each, now)
     assert latest_slot(each, now) <= now < coming
     assert latest_slot(each, coming) == coming

@@ -112,11 +112,15 @@ class Schedules:
             raise NotFound(f"There is no schedule {name}.", allowed=sorted(self._schedules))
         return await self._fire(self._schedules[name], f"schedule:{name}:{caller}")
 
+    async def fire_due(self) -> None:
+        """What is due now has been started, by this server or by another one on the same database."""
+        for each in self._schedules.values():
+            await self._fire_if_due(each)
+
     async def _watch(self) -> None:
         while True:
             try:
-                for each in self._schedules.values():
-                    await self._fire_if_due(each)
+                await self.fire_due()
             except Exception:  # noqa: BLE001 - border: the background loop outlives any failure of one round
                 _LOG.exception("a round of the schedules failed; the next one tries again")
             await asyncio.sleep(self._wait_s())
