@@ -109,7 +109,7 @@ class Server:
 
 @pytest.fixture
 async def running() -> AsyncIterator[Callable[..., object]]:
-    """Servers are started by ``await running(folder, clock, ...)`` and stopped after the test."""
+    """A starter of servers: ``await running(folder, clock, ...)``; they stop with the test."""
     started: list[Server] = []
 
     async def start(*args: object, **kwargs: object) -> Server:
