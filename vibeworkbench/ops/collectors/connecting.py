@@ -36,13 +36,13 @@ class Resolver:
             ValueError: The text is no host name.
         """
         with suppress(socket.gaierror):  # a literal address needs no lookup
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)  # type: ignore[return-value]
         if host not in self._answers:
             self._answers[host] = self._asked(host)
         answer = await asyncio.shield(self._answers[host])  # one waiter's timeout is not the others'
         if isinstance(answer, Exception):
             raise answer
-        return [(*info[:4], (info[4][0], port, *info[4][2:])) for info in answer]  # type: ignore[misc]
+        return [(*info[:4], (info[4][0], port, *info[4][2:])) for info in answer]
 
     def _asked(self, host: str) -> asyncio.Future[_Answer]:
         """The future answer to a lookup that has begun."""
