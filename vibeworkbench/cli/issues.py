@@ -59,7 +59,7 @@ def list_issues(ctx: click.Context, /, *, as_json: bool, limit: int, **given: An
         emit_items(listed)
     elif listed:
         columns = ("severity", "state", "issue", "seen", "last seen", "id")
-        show(table(columns, map(_row, listed), wrap="issue"))
+        show(table(columns, map(_row, listed), wrap=("issue",)))
     else:
         show("No such issues.", faint("`vibeworkbench scan` looks whether something is wrong."))
 
@@ -154,7 +154,7 @@ def _show(issue: Issue) -> None:
         show("", faint("evidence"), _evidence(issue))
     if issue.history:
         rows = [(each.at, each.from_, each.to, each.actor, each.note) for each in issue.history]
-        show("", table(("at", "from", "to", "who", "note"), rows, wrap="note"))
+        show("", table(("at", "from", "to", "who", "note"), rows, wrap=("note",)))
 
 
 def _evidence(issue: Issue) -> Text:

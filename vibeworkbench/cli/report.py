@@ -20,7 +20,10 @@ def report(found: Workbench, scan: Scan) -> None:
     show(_headline(scan))
     if scan.reason:
         show(Text(f"why: {safe(scan.reason)}"))
-    show("", table(("collector", "state", "time", "records", ""), map(_collector, scan.collectors), wrap=("",)))
+    ran = [run for run in scan.collectors if run.state != "skipped"]
+    show("", table(("collector", "state", "time", "records", ""), map(_collector, ran), wrap=("",)))
+    if skipped := [run.name for run in scan.collectors if run.state == "skipped"]:
+        show(faint(f"not asked: {', '.join(skipped)} (no targets, or not named by --source)"))
     issues = found.issues()
     seen = [each for each in issues if each.last_seen_at >= scan.started_at]
     show("", *_findings(scan, seen))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
+import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -49,6 +53,7 @@ def serve(
     from vibeworkbench import serve as server  # noqa: PLC0415 - seconds that only those who serve pay
     from vibeworkbench.workbench import default_data_dir  # noqa: PLC0415 - the same
 
+    quiet(lab=lab)
     return server.serve(
         port=port,
         ip=ip,
@@ -58,3 +63,11 @@ def serve(
         base_url=base_url,
         settings_file=settings_file,
     )
+
+
+def quiet(*, lab: bool) -> None:
+    """What operators cannot act on is not on their screen: other packages' deprecations, and that Lab has loaded."""
+    if lab and not sys.warnoptions:
+        importlib.import_module("voila")  # its import makes these warnings visible
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")
+    logging.getLogger("LabApp").addFilter(lambda record: record.levelno >= logging.WARNING)

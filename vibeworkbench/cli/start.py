@@ -15,7 +15,7 @@ from rich.text import Text
 from vibeworkbench.cli.db import data_option
 from vibeworkbench.cli.output import faint, show, warn
 from vibeworkbench.cli.report import report
-from vibeworkbench.cli.serve import base_url_option, ip_option, port_option, settings_option
+from vibeworkbench.cli.serve import base_url_option, ip_option, port_option, quiet, settings_option
 from vibeworkbench.cli.watching import watched
 from vibeworkbench.client import ClientError, connect
 
@@ -59,6 +59,7 @@ def start(
         guest.start()
 
     show(faint("starting the server ..."))
+    quiet(lab=True)
     return server.serve(
         port=port,
         ip=ip,
