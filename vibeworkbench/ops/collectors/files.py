@@ -105,8 +105,17 @@ def _reason(followed: Sequence[Followed]) -> str:
     late = [one.target.name for one in followed if not one.result.in_time]
     closed = sum(len(one.result.refused) for one in followed)
     left_out = sum(one.result.left_out for one in followed)
-    parts = [f"out of time at {', '.join(late)}" if late else "", f"{closed} files may not be read" if closed else ""]
-    return "; ".join(part for part in (*parts, f"{left_out} files are too many" if left_out else "") if part)
+    parts = [
+        f"out of time at {', '.join(late)}" if late else "",
+        f"{closed} {_files(closed)} may not be read" if closed else "",
+    ]
+    return "; ".join(
+        part for part in (*parts, f"{left_out} {_files(left_out)} beyond max_files" if left_out else "") if part
+    )
+
+
+def _files(count: int) -> str:
+    return "file" if count == 1 else "files"
 
 
 def observations(followed: Followed, at: datetime) -> Iterator[Observation]:

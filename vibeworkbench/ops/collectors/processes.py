@@ -224,10 +224,10 @@ class ProcessesCollector:
             "state": stat.state,
             "coresNow": round(use.cores_now, 3),
             "coresSustained": round(use.cores_sustained, 3),
-            "sustainedS": round(use.sustained_s, 1),
+            "sustainedS": round(use.sustained_s, 3),
             "residentBytes": stat.resident_bytes,
             "memoryRatio": stat.resident_bytes / memory_bytes,
-            "stuckS": round(use.stuck_s, 1),
+            "stuckS": round(use.stuck_s, 3),
         }
         return Observation("process", subject_of(stat), round(use.cores_now, 3), "cores", at, facts)
 

@@ -154,8 +154,12 @@ def opened(path: str) -> OpenFile | None:
         os.close(descriptor)
         return None
     raw = os.fdopen(descriptor, "rb")
-    packed = raw.read(2) == _GZIP
-    raw.seek(0)
+    try:
+        packed = raw.read(2) == _GZIP
+        raw.seek(0)
+    except OSError:
+        raw.close()
+        raise
     content = cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb") if packed else raw)
     return OpenFile(path, status, content, raw, packed, at_ns)
 
