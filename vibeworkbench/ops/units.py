@@ -15,7 +15,7 @@ def in_bytes(size_bytes: float) -> str:
 
 def in_time(seconds: float) -> str:
     """A duration in its two largest units: ``3 d 4 h``, ``5 min 2 s``, ``0.8 s``."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest_s = divmod(round(seconds), 60)
     hours, rest_minutes = divmod(minutes, 60)

@@ -125,13 +125,14 @@ def _json_level(line: bytes) -> str:
             return level
     if isinstance(record.log, dict):
         return _value_level(record.log.get("level"))
-    return level_of(record.log.encode()) if isinstance(record.log, str) and record.log[:1] != "{" else UNKNOWN
+    # What a container wrote: it shrinks with each level of nesting, so this ends.
+    return level_of(record.log.encode("utf-8", "replace")) if isinstance(record.log, str) else UNKNOWN
 
 
 def _value_level(value: object) -> str:
-    if isinstance(value, str) and not value.isdecimal():
+    if isinstance(value, str) and not (value.isdecimal() and len(value) <= 3):
         return known_level(value)
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
+    if isinstance(value, int | str) and not isinstance(value, bool):
         number = int(value)
         return _SYSLOG[number] if 0 <= number < 8 else _BUNYAN.get(number // 10, UNKNOWN)
     return UNKNOWN
