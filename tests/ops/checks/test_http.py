@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from vibeworkbench.ops.checks import CheckContext
-from vibeworkbench.ops.checks.http import answer, slow
+from vibeworkbench.ops.checks.http import CHECKS, answer, slow
 from vibeworkbench.ops.model import Look, LookState, Observation, Scope, Severity, Snapshot
 from vibeworkbench.settings import OpsSettings
 
@@ -88,3 +88,16 @@ def test_slowness_is_said_with_its_limit_and_clears_only_well_below_it():
 
 def test_what_is_down_is_not_slow():
     assert judged(slow, seen("down", totalMs=9000.0, **failing("timeout", "hung", "body"))) == []
+
+
+def test_a_sweep_that_ran_out_of_time_is_said_and_one_that_did_not_is_not():
+    sweep = next(one for one in CHECKS if one.id == "http.sweep")
+    facts = {"probed": 50, "targets": 500, "reason": "the time ran out after 50 of 500 targets"}
+
+    def swept(state):
+        whole = Observation("http.sweep", "http-sweep", state, "state", NOW, facts)
+        return Snapshot(Scope.full, NOW, (Look("http", LookState(state), (whole,)),))
+
+    (finding,) = judged(sweep, swept("partial"))
+    assert finding.title == "The http probes are incomplete: the time ran out after 50 of 500 targets"
+    assert judged(sweep, swept("ok")) == judged(sweep, swept("timed_out")) == []

@@ -62,7 +62,7 @@ async def failure_of(order_for, target):
     look, seen = await state_of(order_for, target)
     assert seen.value == "down"
     assert look.state is LookState.ok
-    assert look.covered == frozenset(), "what is down hides whether it is slow, so nothing of it may resolve"
+    assert look.covered == frozenset({"http-sweep"}), "what is down hides whether it is slow"
     return seen.attributes["failure"]
 
 
@@ -74,7 +74,7 @@ def at(port, path="/", **facts):
 async def test_a_target_that_answers_as_expected_is_up_with_the_time_of_each_phase(serve, order_for):
     port = await serve(answering(b"hello"))
     look, seen = await state_of(order_for, at(port))
-    assert (look.state, look.records, look.covered) == (LookState.ok, 1, frozenset({"http:shop"}))
+    assert (look.state, look.records, look.covered) == (LookState.ok, 1, frozenset({"http:shop", "http-sweep"}))
     assert seen.value == "up"
     assert set(seen.attributes["phasesMs"]) == {"dns", "connect", "firstByte", "body"}
     assert seen.attributes["totalMs"] == pytest.approx(sum(seen.attributes["phasesMs"].values()), abs=0.01)
@@ -268,9 +268,9 @@ async def test_a_reset_is_told(serve, order_for):
 
 
 async def test_silence_is_told_with_its_phase(serve, order_for):
-    failure = await failure_of(order_for, at(await serve(silent), timeout_s=0.05))
+    failure = await failure_of(order_for, at(await serve(silent), timeout_s=0.5))
     assert failure["phase"] == "first byte"
-    assert failure["reason"] == "accepted the connection and answered nothing within 0.05 s"
+    assert failure["reason"] == "accepted the connection and answered nothing within 0.5 s"
 
 
 async def test_a_body_that_drips_is_no_answer(serve, order_for):
@@ -278,9 +278,9 @@ async def test_a_body_that_drips_is_no_answer(serve, order_for):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
         await silent(reader, writer)
 
-    failure = await failure_of(order_for, at(await serve(talk), timeout_s=0.3))
+    failure = await failure_of(order_for, at(await serve(talk), timeout_s=1.0))
     assert failure["phase"] == "body"
-    assert failure["reason"] == "began to answer and did not finish within 0.3 s"
+    assert failure["reason"] == "began to answer and did not finish within 1 s"
 
 
 async def test_a_name_that_does_not_exist_is_told(order_for):
@@ -379,21 +379,21 @@ async def test_https_to_a_port_without_tls_is_told(serve, order_for):
 
 async def test_a_handshake_that_hangs_is_told(serve, order_for):
     port = await serve(silent)
-    target = HttpTarget(name="shop", url=f"https://127.0.0.1:{port}/", verify_tls=False, timeout_s=0.1)
+    target = HttpTarget(name="shop", url=f"https://127.0.0.1:{port}/", verify_tls=False, timeout_s=0.5)
     failure = await failure_of(order_for, target)
-    assert failure["reason"] == "did not finish the TLS handshake within 0.1 s"
+    assert failure["reason"] == "did not finish the TLS handshake within 0.5 s"
 
 
 async def test_targets_that_the_deadline_leaves_out_are_not_covered(serve, order_for):
     up, hanging = await serve(answering()), await serve(silent)
     targets = [HttpTarget(name="good", url=f"http://127.0.0.1:{up}/")]
     targets += [HttpTarget(name=f"h{n}", url=f"http://127.0.0.1:{hanging}/", timeout_s=60) for n in range(5)]
-    look = await HttpCollector().look(order_for(*targets, deadline_s=0.5))
+    look = await HttpCollector().look(order_for(*targets, deadline_s=2.0))
     assert look.state is LookState.partial
-    assert look.covered == frozenset({"http:good"})
+    assert look.covered == frozenset({"http:good", "http-sweep"})
     assert look.reason == "the time ran out after 1 of 6 targets"
     none = await HttpCollector().look(order_for(*targets[1:], deadline_s=0.1))
-    assert (none.state, none.covered) == (LookState.timed_out, frozenset())
+    assert (none.state, none.covered) == (LookState.timed_out, frozenset({"http-sweep"}))
 
 
 async def test_trouble_of_this_side_says_nothing_about_the_target(order_for, free_port, monkeypatch):
@@ -404,7 +404,7 @@ async def test_trouble_of_this_side_says_nothing_about_the_target(order_for, fre
     look, seen = await state_of(order_for, at(free_port))
     monkeypatch.undo()
     assert seen.value == "unknown"
-    assert (look.state, look.covered) == (LookState.partial, frozenset())
+    assert (look.state, look.covered) == (LookState.partial, frozenset({"http-sweep"}))
     assert look.reason == "this server can open no more connections: too many open files"
 
 

@@ -22,7 +22,7 @@ async def hang_up(reader, writer):
 
 async def test_a_port_that_accepts_is_up_with_its_connect_time(serve, order_for):
     look, seen = await looked(order_for, host="127.0.0.1", port=await serve(hang_up))
-    assert (look.state, look.covered, seen.value) == (LookState.ok, frozenset({"tcp:db"}), "up")
+    assert (look.state, look.covered, seen.value) == (LookState.ok, frozenset({"tcp:db", "tcp-sweep"}), "up")
     assert set(seen.attributes["phasesMs"]) == {"dns", "connect"}
     assert [one.value for one in look.observations if one.metric == "tcp.duration"] == [seen.attributes["totalMs"]]
 
@@ -39,7 +39,7 @@ async def test_a_refused_port_is_down_after_two_tries(order_for):
     look, seen = await looked(order_for, host="127.0.0.1", port=port)
     assert seen.attributes["failure"] == {"phase": "connect", "kind": "refused", "reason": "refuses connections"}
     assert seen.attributes["attempts"] == 2
-    assert look.covered == frozenset({"tcp:db"}), "a port has one thing to say, and it said it"
+    assert look.covered == frozenset({"tcp:db", "tcp-sweep"}), "a port has one thing to say, and it said it"
     assert not [one for one in look.observations if one.metric == "tcp.duration"]
 
 

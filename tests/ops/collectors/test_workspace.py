@@ -327,8 +327,8 @@ async def test_a_tool_that_hangs_is_ended_with_all_that_it_started(repository, l
     repository.tool("ruff", f"(echo up; exec sleep 1000) > '{tmp_path / 'alive'}' &\nexec sleep 1000")
     repository.write("a.py", "x = 1\n")
     try:
-        seen = await look("ruff", timeout_s=1.0)
-        assert state_of(seen, "ruff") == ("timed out", "did not finish within 1 s")
+        seen = await look("ruff", timeout_s=3.0)
+        assert state_of(seen, "ruff") == ("timed out", "did not finish within 3 s")
         assert (seen.state, seen.covered) == (LookState.partial, frozenset({"workspace:web"}))
         loop, over = asyncio.get_running_loop(), asyncio.Event()
         said = bytearray()
@@ -367,7 +367,7 @@ async def test_a_cancelled_look_ends_its_tools(repository, look, tmp_path):
 async def test_tools_that_the_deadline_leaves_out_are_said(repository, look):
     repository.tool("ruff", "exec sleep 1000")
     repository.write("a.py", "x = 1\n")
-    seen = await look("markers", "ruff", "mypy", deadline_s=1.5)
+    seen = await look("markers", "ruff", "mypy", deadline_s=4.0)
     assert state_of(seen, "markers") == ("ok", "")
     assert state_of(seen, "ruff")[0] == "timed out"
     assert state_of(seen, "mypy") == ("timed out", "was not reached before the scan's time ran out")
@@ -396,6 +396,35 @@ async def test_without_git_the_look_fails_and_says_why(repository, look, monkeyp
     monkeypatch.setenv("PATH", "")
     seen = await look()
     assert (seen.state, seen.reason) == (LookState.failed, "web cannot be looked at: git is not installed")
+
+
+@pytest.mark.parametrize(
+    ("script", "timeout_s", "reason"),
+    [
+        (
+            "echo 'fatal: detected dubious ownership in repository' >&2; exit 128",
+            30.0,
+            "web belongs to another user: git refuses it until it is listed in safe.directory",
+        ),
+        ("exec sleep 1000", 0.2, "web cannot be looked at: git did not answer within 0.2 s"),
+        (
+            'case "$*" in *status*) exec sleep 1000;; *) echo true;; esac',
+            2.0,
+            "web cannot be looked at: git status did not end within 2 s",
+        ),
+        (
+            'case "$*" in *status*) exit 3;; *) echo true;; esac',
+            "web cannot be looked at: git status ended with code 3",
+        ),
+    ],
+)
+async def test_a_git_that_refuses_hangs_or_fails_is_said(repository, look, tmp_path, script, timeout_s, reason):
+    git = tmp_path / "path/git"
+    git.unlink()
+    git.write_text(f"#!/bin/sh\n{script}\n")
+    git.chmod(0o755)
+    seen = await look(timeout_s=timeout_s)
+    assert (seen.state, seen.reason) == (LookState.failed, reason)
 
 
 async def test_one_workspace_that_cannot_be_read_takes_nothing_from_another(repository, order_for, tmp_path):

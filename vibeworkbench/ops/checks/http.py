@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vibeworkbench.ops.checks import CheckContext, check
-from vibeworkbench.ops.checks.probed import down_title, failure_of, hint_for, spoken_ms, tries
+from vibeworkbench.ops.checks.probed import down_title, failure_of, hint_for, spoken_ms, sweep_check, tries
 from vibeworkbench.ops.model import Finding, Observation, Severity, Snapshot
 
 SLOW_CLEAR_RATIO = 0.8
@@ -64,4 +64,4 @@ def slow(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
         )
 
 
-CHECKS = (answer, slow)
+CHECKS = (answer, slow, sweep_check("http"))

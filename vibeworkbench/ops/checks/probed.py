@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from vibeworkbench.ops.model import Observation
+from vibeworkbench.ops.checks import Check, CheckContext, check
+from vibeworkbench.ops.model import Finding, LookState, Observation, Severity, Snapshot
 
 _HINTS = {
     "refused": "Nothing listens there. Is the service running, and on this port?",
@@ -19,6 +21,27 @@ _HINTS = {
     "content": "See what the service answers now. If it is right, change what the target expects of the body.",
     "settings": "Correct the target's settings.",
 }
+
+
+def sweep_check(collector: str) -> Check:
+    """The check that a sweep over targets came to its end."""
+
+    @check(
+        id=f"{collector}.sweep",
+        collector=collector,
+        type="scan",
+        severity=Severity.medium,
+        hint="Raise ops.collector_limit_s or ops.probes_at_once, or give slow targets a smaller timeout_s.",
+        tags={collector, "probe"},
+    )
+    def sweep(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
+        """Some targets were not probed: their issues stay as they were."""
+        for seen in snapshot.observations(f"{collector}.sweep"):
+            if seen.value == LookState.partial.value:
+                title = f"The {collector} probes are incomplete: {seen.attributes['reason']}"
+                yield sweep.finding(seen.subject, title, evidence=dict(seen.attributes))
+
+    return sweep
 
 
 def hint_for(seen: Observation) -> str:

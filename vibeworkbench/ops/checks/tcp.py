@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vibeworkbench.ops.checks import CheckContext, check
-from vibeworkbench.ops.checks.probed import down_title, failure_of, hint_for, tries
+from vibeworkbench.ops.checks.probed import down_title, failure_of, hint_for, sweep_check, tries
 from vibeworkbench.ops.model import Finding, Severity, Snapshot
 
 
@@ -35,4 +35,4 @@ def connect(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
         )
 
 
-CHECKS = (connect,)
+CHECKS = (connect, sweep_check("tcp"))

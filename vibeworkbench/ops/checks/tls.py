@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vibeworkbench.ops.checks import CheckContext, check
-from vibeworkbench.ops.checks.probed import down_title, failure_of, hint_for, tries
+from vibeworkbench.ops.checks.probed import down_title, failure_of, hint_for, sweep_check, tries
 from vibeworkbench.ops.model import Finding, Observation, Severity, Snapshot
 
 CLEAR_DAYS = 1.0
@@ -127,4 +127,4 @@ def trust(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
             )
 
 
-CHECKS = (connect, expiry, trust)
+CHECKS = (connect, expiry, trust, sweep_check("tls"))
