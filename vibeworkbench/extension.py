@@ -158,7 +158,7 @@ def _pid(manager: Any, kernel_id: str) -> int | None:
     return None
 
 
-def prepare_voila(handler: RequestHandler, *_notebook_and_directory: Any) -> None:
+def prepare_voila(handler: RequestHandler, notebook: Any, cwd: str) -> None:
     """A page that Voila serves has the XSRF cookie, without which its panels could write nothing.
 
     Source: voila#1458; ``xsrf_token`` is a property that sets the cookie when it is read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from vibeworkbench.web.routes import PREFIX
 from vibeworkbench.workbench import read_settings
 
 TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
-_PING_S = 30
+_PING_MS = 30_000
+"""Of kernels' sockets; Jupyter's default timeout is longer than its interval, which tornado warns of each time."""
 _WARNINGS = 30
 
 
@@ -95,6 +97,7 @@ def serve(  # noqa: PLR0913 - the options of the command
         Unavailable: The port or the storage cannot be used.
     """
     schedules_from(read_settings(data_dir, settings_file).schedules)  # refused in one line, before anything is opened
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")  # Jupyter's own, at each start
     given = token or os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
     used = given or secrets.token_urlsafe(32)
     config = _config(lab=lab, token=used)
@@ -120,8 +123,7 @@ def _config(*, lab: bool, token: str) -> Config:
         "port_retries": 0,
         "allow_root": True,  # containers run as root; who may log in is the token's business
         "log_level": _WARNINGS,
-        "websocket_ping_interval": _PING_S,
-        "websocket_ping_timeout": _PING_S,
+        "tornado_settings": {"ws_ping_interval": _PING_MS, "ws_ping_timeout": _PING_MS},
     }
     return Config({"ServerApp": server, "IdentityProvider": {"token": token}})
 

@@ -109,7 +109,7 @@ class Server:
 
 @pytest.fixture
 async def running() -> AsyncIterator[Callable[..., object]]:
-    """A starter of servers: ``await running(folder, clock, ...)``; they stop with the test."""
+    """What starts servers on a folder and a clock; they stop with the test."""
     started: list[Server] = []
 
     async def start(*args: object, **kwargs: object) -> Server:
