@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vibeworkbench.ops.tail.follow import Tail, TailOrder, TailResult
+from vibeworkbench.ops.tail.follow import Candidate, Tail, TailOrder, TailResult, candidates
 from vibeworkbench.ops.tail.marks import Mark, cursor_of, marks_of
 
 
@@ -273,6 +273,89 @@ def test_a_file_system_that_was_away_is_not_read_again(follower: Follower, tmp_p
     assert follower.new() == 0
     (tmp_path / "away").rename(folder)
     assert follower.new() == 0
+
+
+@pytest.mark.parametrize(
+    ("announced", "counts"),
+    [("", Counter(unknown=3, error=1, info=1)), ("ERROR in the job\n", Counter(unknown=4, error=1, info=1))],
+)
+def test_a_traceback_counts_once(follower: Follower, tmp_path: Path, announced: str, counts: Counter[str]) -> None:
+    """By its last line, or by the error that announced it."""
+    trace = 'Traceback (most recent call last):\n  File "a.py", line 1\n    f()\nValueError: no\nINFO next\n'
+    append(tmp_path / "app.log", announced + trace)
+    result = follower.read()
+    assert result.new.counts == counts
+    assert result.new.samples == [announced.strip() or "ValueError: no"]
+
+
+def test_files_left_out_are_read_on_later(follower: Follower, tmp_path: Path) -> None:
+    """A file that was among the newest, then was not, and then is again, goes on at its mark."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    assert follower.new() == 3
+    os.utime(log, (1000, 1000))
+    append(tmp_path / "app.log.new", numbered(100, 1))
+    assert follower.new(max_files=1) == 1
+    append(log, numbered(3, 2))
+    assert follower.new() == 2
+
+
+def test_a_rotation_between_listing_and_opening(follower: Follower, tmp_path: Path, monkeypatch: Any) -> None:
+    """The file that was listed is another one when it is opened: both are read once, by this reading or the next."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    append(log, numbered(3, 2))
+
+    def listed_before_rotating(glob: str) -> list[Candidate]:
+        found = candidates(glob)
+        log.rename(tmp_path / "app.log.1")
+        append(log, numbered(5, 1))
+        return found
+
+    monkeypatch.setattr("vibeworkbench.ops.tail.follow.candidates", listed_before_rotating)
+    first = follower.new()
+    monkeypatch.undo()
+    assert first + follower.new() == 3
+    assert follower.new() == 0
+
+
+def test_a_file_that_vanishes_before_it_is_opened(follower: Follower, tmp_path: Path, monkeypatch: Any) -> None:
+    """It is no error, and when it comes back it goes on at its mark."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    append(log, numbered(3, 1))
+
+    def listed_before_moving(glob: str) -> list[Candidate]:
+        found = candidates(glob)
+        log.rename(tmp_path / "elsewhere")
+        return found
+
+    monkeypatch.setattr("vibeworkbench.ops.tail.follow.candidates", listed_before_moving)
+    assert follower.read().refused == []
+    monkeypatch.undo()
+    (tmp_path / "elsewhere").rename(log)
+    assert [follower.new(), follower.new()] == [1, 0]
+
+
+def test_a_broken_archive_is_named_and_goes_on_when_mended(follower: Follower, tmp_path: Path) -> None:
+    """An archive whose content is damaged brings nothing, and disturbs no other file."""
+    packed = bytearray(gzip.compress(numbered(0, 3000).encode()))
+    good = bytes(packed)
+    packed[len(packed) // 2 :] = bytes(len(packed) - len(packed) // 2)
+    (tmp_path / "app.log.1.gz").write_bytes(bytes(packed))
+    append(tmp_path / "app.log", numbered(5000, 1))
+    result = follower.read()
+    assert (result.new.counts.total(), list(result.skipped)) == (1, ["app.log.1.gz"])
+    (tmp_path / "app.log.1.gz").write_bytes(good)
+    assert follower.new() == 3000
+
+
+def test_a_name_that_is_no_text_is_left_out(follower: Follower, tmp_path: Path) -> None:
+    """A cursor is text; a file whose name is none is not followed."""
+    (tmp_path / os.fsdecode(b"app.log.\xff")).write_text("ERROR 1\n")
+    assert follower.read().files == 0
 
 
 class Rotation(RuleBasedStateMachine):

@@ -47,6 +47,8 @@ _TIMED = re.compile(
     rb"|\[(?:[\w.-]+:)?(?P<bracket>(?i:" + _WORDS + rb"))\]"
     rb"|[\s|](?P<lower>(?i:" + _WORDS + rb")):)"
 )
+# Most lines name no level at all: one cheap search spares them the dear one.
+_ANY_WORD = re.compile(rb"err|warn|inf|deb|fat|crit|trac|noti|seve|aler|emer|pani")
 _ACCESS = re.compile(rb"\" (\d{3}) (?:\d+|-)(?:\s|$)")
 _CRASH = re.compile(
     rb"Exception in thread|(?:[\w.]*\.)?\w*(?:Error|Exception): |Uncaught |Unhandled "
@@ -97,13 +99,13 @@ def _header_level(header: bytes) -> str:
         return _SYSLOG[int(priority[1]) & 7]
     if letter := _LETTER.match(header):
         return _NAMES[(letter[1] or letter[2]).decode().lower()]
-    if pair := _LOGFMT.search(header):
+    if b"=" in header and (pair := _LOGFMT.search(header)):
         return known_level(pair[1].decode())
     if (start := _START.match(header)) and (
         level := known_level((start["upper"] or start["lower"]).decode())
     ) != UNKNOWN:
         return level
-    if timed := _TIMED.search(header):
+    if _ANY_WORD.search(header.lower()) and (timed := _TIMED.search(header)):
         return known_level((timed["upper"] or timed["bracket"] or timed["lower"]).decode())
     if _CRASH.match(header):
         return "error"
