@@ -404,17 +404,18 @@ async def test_without_git_the_look_fails_and_says_why(repository, look, monkeyp
         (
             "echo 'fatal: detected dubious ownership in repository' >&2; exit 128",
             30.0,
-            "web belongs to another user: git refuses it until it is listed in safe.directory",
+            "belongs to another user: git refuses it until it is listed in safe.directory",
         ),
-        ("exec sleep 1000", 0.2, "web cannot be looked at: git did not answer within 0.2 s"),
+        ("exec sleep 1000", 0.2, "cannot be looked at: git did not answer within 0.2 s"),
         (
             'case "$*" in *status*) exec sleep 1000;; *) echo true;; esac',
             2.0,
-            "web cannot be looked at: git status did not end within 2 s",
+            "cannot be looked at: git status did not end within 2 s",
         ),
         (
             'case "$*" in *status*) exit 3;; *) echo true;; esac',
-            "web cannot be looked at: git status ended with code 3",
+            30.0,
+            "cannot be looked at: git status ended with code 3",
         ),
     ],
 )
@@ -424,7 +425,7 @@ async def test_a_git_that_refuses_hangs_or_fails_is_said(repository, look, tmp_p
     git.write_text(f"#!/bin/sh\n{script}\n")
     git.chmod(0o755)
     seen = await look(timeout_s=timeout_s)
-    assert (seen.state, seen.reason) == (LookState.failed, reason)
+    assert (seen.state, seen.reason) == (LookState.failed, f"web {reason}")
 
 
 async def test_one_workspace_that_cannot_be_read_takes_nothing_from_another(repository, order_for, tmp_path):
