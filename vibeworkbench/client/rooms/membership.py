@@ -59,8 +59,8 @@ class Place:
         return self.party in VERBATIM_PARTIES
 
     @property
-    def can_be_polled(self) -> bool:
-        """Whether the room has a history, without which there is nothing to poll."""
+    def is_recorded(self) -> bool:
+        """Whether the room has a history: without one nothing can be polled, and nothing comes twice."""
         return self.party not in UNRECORDED_PARTIES
 
 
@@ -97,7 +97,7 @@ class Membership:
         """
         while True:
             lost: Lost | None = await self._by_socket()
-            if lost is None and self._refusals >= REFUSALS_BEFORE_POLLING and self.place.can_be_polled:
+            if lost is None and self._refusals >= REFUSALS_BEFORE_POLLING and self.place.is_recorded:
                 lost = await self._by_polling()
             await self._wait_to_retry(lost or Lost(1006))
 
@@ -107,7 +107,7 @@ class Membership:
         if isinstance(found, OpenSocket):
             return await self._listen(found)
         self._refusals += 1
-        if found.is_final and (self._refusals >= REFUSALS_BEFORE_POLLING and not self.place.can_be_polled):
+        if found.is_final and (self._refusals >= REFUSALS_BEFORE_POLLING and not self.place.is_recorded):
             raise RoomClosed(found.code, found.reason, str(self.place))
         return None
 
@@ -181,7 +181,8 @@ class Membership:
             self._joined()
         if isinstance(message.data, dict) and isinstance(message.data.get("members"), int):
             self._show(members=message.data["members"])
-        if self.history.admits(message) and message.type != "connected":
+        is_new = self.history.admits(message) if self.place.is_recorded else True
+        if is_new and message.type != "connected":
             await self.deliver(message)
 
     async def _wait_to_retry(self, lost: Lost) -> None:
