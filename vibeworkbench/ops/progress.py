@@ -78,13 +78,12 @@ class ProgressReport:
                 self._loop.call_soon_threadsafe(self._news.set)
 
     async def _run(self) -> None:
-        while True:
+        while not (self._over.is_set() and self._told):
             await self._news.wait()
             self._news.clear()
             self._awake = False
-            if self._over.is_set() and self._told:
-                return
-            self._told = True
-            await self.publish(self.now)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), INTERVAL_S)
+            if not (self._over.is_set() and self._told):
+                self._told = True
+                await self.publish(self.now)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), INTERVAL_S)

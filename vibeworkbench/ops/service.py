@@ -205,8 +205,8 @@ class Ops:
         now = self._clock()
         try:
             await self._database.write(lambda transaction: advance(transaction, scan_id, progress, now))
-        except Unavailable as error:  # a broadcast that fails never fails a scan
-            log.warning("progress of scan %s is not told: %s", scan_id, error.message)
+        except Exception as error:  # border: a broadcast that fails never fails a scan
+            log.warning("progress of scan %s is not told: %s", scan_id, error)
 
     async def _failed(self, wanted: Scan, reason: str, *, at_once: bool = False) -> Scan:
         """The scan has failed: recorded and said, or, when storage does not answer, said at once and recorded later."""
