@@ -12,13 +12,10 @@ from rich.text import Text
 
 from vibeworkbench.cli.arguments import Instant, WithDefault, json_option, workbench
 from vibeworkbench.cli.output import Cell, ago, cell, emit, emit_items, faint, safe, show, table, word
-from vibeworkbench.client import ClientError, Workbench
+from vibeworkbench.client.displays import SHORT_ID_DIGITS
 from vibeworkbench.client.issues import Issue
 from vibeworkbench.client.values import ISSUE_STATES, SEVERITIES
 from vibeworkbench.client.workbench import UNRESOLVED
-
-FULL_ID = 32
-SHORT_ID = 8
 
 note_option = click.option("--note", default="", metavar="TEXT", help="What else there is to say.")
 
@@ -71,7 +68,7 @@ def list_issues(ctx: click.Context, /, *, as_json: bool, limit: int, **given: An
 def show_issue(ctx: click.Context, *, issue_id: str, as_json: bool) -> None:
     """Show one issue with its evidence and its history."""
     with workbench(ctx) as found:
-        issue = found_issue(found, issue_id).refresh()
+        issue = found.issue(issue_id)
     if as_json:
         emit(issue)
     else:
@@ -81,11 +78,11 @@ def show_issue(ctx: click.Context, *, issue_id: str, as_json: bool) -> None:
 def _action(verb: str, said: str, *extra: Callable[[Any], Any]) -> None:
     def act(ctx: click.Context, *, issue_id: str, as_json: bool, note: str, **given: Any) -> None:
         with workbench(ctx) as found:
-            issue: Issue = getattr(found_issue(found, issue_id), verb)(note=note, **given)
+            issue: Issue = getattr(found.issue(issue_id), verb)(note=note, **given)
         if as_json:
             emit(issue)
         else:
-            show(Text.assemble(word(issue.state), f" {safe(issue.title)} ({issue.issue_id[:SHORT_ID]})"))
+            show(Text.assemble(word(issue.state), f" {safe(issue.title)} ({issue.issue_id[:SHORT_ID_DIGITS]})"))
 
     act.__doc__ = said
     command: Any = click.pass_context(act)
@@ -105,21 +102,6 @@ _action(
 _action("reopen", "Say that it is not well after all.")
 
 
-def found_issue(found: Workbench, issue_id: str) -> Issue:
-    """The issue with this id, or the only one whose id begins so.
-
-    Raises:
-        ClientError: None or several do.
-    """
-    if len(issue_id) >= FULL_ID:
-        return found.issue(issue_id)
-    fitting = [each for each in found.issues(None, limit=5000) if each.issue_id.startswith(issue_id)]
-    if len(fitting) != 1:
-        count = f"{len(fitting)} issues have ids that begin" if fitting else "no issue has an id that begins"
-        raise ClientError(f"{count} with {issue_id!r}")
-    return fitting[0]
-
-
 def _row(issue: Issue) -> tuple[Cell, ...]:
     title = Text(safe(issue.title))
     if issue.flapping:
@@ -129,7 +111,7 @@ def _row(issue: Issue) -> tuple[Cell, ...]:
     if issue.claimed_by:
         state.append(f" {safe(issue.claimed_by)}")
     seen, last = f"{issue.count}\N{MULTIPLICATION SIGN}", ago(issue.last_seen_at)
-    return (word(issue.severity), state, title, seen, last, issue.issue_id[:SHORT_ID])
+    return (word(issue.severity), state, title, seen, last, issue.issue_id[:SHORT_ID_DIGITS])
 
 
 def _show(issue: Issue) -> None:

@@ -7,12 +7,12 @@ from rich.text import Text
 
 from vibeworkbench.cli.output import Cell, ago, faint, safe, show, table, when, word
 from vibeworkbench.client import Workbench
+from vibeworkbench.client.displays import SHORT_ID_DIGITS
 from vibeworkbench.client.issues import Issue
 from vibeworkbench.client.scans import Scan
 from vibeworkbench.client.values import SEVERITIES, CollectorRun
 
 MOST_ISSUES = 30
-SHORT_ID = 8
 
 
 def report(found: Workbench, scan: Scan) -> None:
@@ -64,7 +64,7 @@ def _finding(issue: Issue, scan: Scan) -> tuple[Cell, ...]:
     beneath = " - ".join(safe(text) for text in (issue.subject, issue.hint) if text)
     title = Text.assemble(safe(issue.title), (f"\n{beneath}", "dim"))
     since = word("new") if _changed(issue, scan) and issue.state == "open" else ago(issue.first_seen_at)
-    return (word(issue.severity), title, since, issue.issue_id[:SHORT_ID])
+    return (word(issue.severity), title, since, issue.issue_id[:SHORT_ID_DIGITS])
 
 
 def _changed(issue: Issue, scan: Scan) -> bool:

@@ -52,6 +52,7 @@ _CELL = (
     "border-bottom:1px solid color-mix(in srgb,currentColor 12%,transparent)"
 )
 _FAINT = "opacity:.7"
+SHORT_ID_DIGITS = 8
 MISSING = "\N{EN DASH}"
 
 
@@ -82,6 +83,11 @@ def short_time(at: datetime) -> str:
     return f"{utc:%H:%M:%S} UTC" if utc.date() == datetime.now(UTC).date() else f"{utc:%Y-%m-%d %H:%M} UTC"
 
 
+def short_id(name: str) -> Html:
+    """The first digits of an id, which the verbs take as well; the whole of it when pointed at."""
+    return Html(f'<code title="{escape(name)}">{escape(name[:SHORT_ID_DIGITS])}</code>')
+
+
 def badge(word: str, text: str | None = None) -> Html:
     """A word on its colour; the colour is an addition, the word says it all."""
     colour = COLOURS.get(word, NEUTRAL)
@@ -106,7 +112,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str) ->
     head = "".join(f'<th style="{_CELL};font-weight:600;{_FAINT}">{escape(name)}</th>' for name in columns)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return Html(
-        f'<table style="border-collapse:collapse;font-size:13px;margin:2px 0;background:none">'
+        f'<table style="border-collapse:collapse;color:inherit;font-size:13px;margin:2px 0;background:none">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 

@@ -12,9 +12,12 @@ import msgspec
 from vibeworkbench.client import displays
 from vibeworkbench.client.api import Api, segment
 from vibeworkbench.client.displays import Cell, Html
+from vibeworkbench.client.errors import ClientError
 from vibeworkbench.client.frames import Kind
 from vibeworkbench.client.results import Items
 from vibeworkbench.client.values import SEVERITIES, IssueBody, instant_text
+
+FULL_ID_DIGITS = 32
 
 
 class Issue(IssueBody, frozen=True, kw_only=True, dict=True):
@@ -71,7 +74,10 @@ class Issue(IssueBody, frozen=True, kw_only=True, dict=True):
         marks = Html(f"<div>{displays.badge(self.severity)} {displays.badge(self.state)}{_flapping(self)}</div>")
         history = displays.table(
             ("at", "from", "to", "who", "note"),
-            [(each.at, each.from_, each.to, each.actor, each.note) for each in self.history],
+            [
+                (each.at, each.from_ and displays.badge(each.from_), displays.badge(each.to), each.actor, each.note)
+                for each in self.history
+            ],
             "No transitions to show; refresh() brings the history.",
         )
         evidence = json.dumps(self.evidence, indent=2, ensure_ascii=False) if self.evidence else ""
@@ -125,22 +131,34 @@ class Issues(Items[Issue]):
         "hint": "text",
         "fingerprint": "text",
     }
-    headings: ClassVar[Sequence[str]] = ("severity", "state", "issue", "subject", "seen", "last seen", "id")
+    headings: ClassVar[Sequence[str]] = ("severity", "state", "issue", "seen", "last seen", "id")
 
     def row(self, item: Issue) -> Sequence[Cell]:
-        """Severity, state, title with hint, subject, count, last sight, id."""
-        hint = Html(f'<div style="opacity:.7">{displays.html(item.hint)}</div>') if item.hint else Html("")
-        title = Html(f"{displays.html(item.title)}{_flapping(item)}{hint}")
+        """Severity, state, title with subject and hint, count, last sight, id."""
+        beneath = " - ".join(text for text in (item.subject, item.hint) if text)
+        title = Html(f"{displays.html(item.title)}{_flapping(item)}{displays.note(beneath)}")
         seen = f"{item.count} \N{MULTIPLICATION SIGN}"
         return (
             displays.badge(item.severity),
             displays.badge(item.state),
             title,
-            item.subject,
             seen,
             item.last_seen_at,
-            Html(f"<code>{displays.html(item.issue_id)}</code>"),
+            displays.short_id(item.issue_id),
         )
+
+
+def only(issues: Sequence[Issue], prefix: str) -> Issue:
+    """The only issue whose id begins with ``prefix``.
+
+    Raises:
+        ClientError: None or several do.
+    """
+    fitting = [each for each in issues if each.issue_id.startswith(prefix)]
+    if len(fitting) != 1:
+        count = f"{len(fitting)} issues have ids that begin" if fitting else "no issue has an id that begins"
+        raise ClientError(f"{count} with {prefix!r}")
+    return fitting[0]
 
 
 def worst_first(issues: Sequence[Issue]) -> list[Issue]:

@@ -10,7 +10,7 @@ import msgspec
 
 from vibeworkbench.client import displays
 from vibeworkbench.client.api import Api, segment
-from vibeworkbench.client.displays import Cell, Html
+from vibeworkbench.client.displays import Cell
 from vibeworkbench.client.errors import ClientError
 from vibeworkbench.client.frames import Kind
 from vibeworkbench.client.results import Items
@@ -87,7 +87,7 @@ class TargetItems(Items[Target]):
 
     def row(self, item: Target) -> Sequence[Cell]:
         """Name, kind, place, origin and id."""
-        return (item.name, item.kind, item.place, item.origin, Html(f"<code>{displays.html(item.target_id)}</code>"))
+        return (item.name, item.kind, item.place, item.origin, displays.short_id(item.target_id))
 
 
 class Targets:

@@ -14,7 +14,7 @@ from vibeworkbench.client import displays
 from vibeworkbench.client.api import Api, decoded, segment
 from vibeworkbench.client.discovery import Address, found
 from vibeworkbench.client.errors import ClientError
-from vibeworkbench.client.issues import Issue, Issues, worst_first
+from vibeworkbench.client.issues import FULL_ID_DIGITS, Issue, Issues, only, worst_first
 from vibeworkbench.client.live import LiveProgress, in_notebook
 from vibeworkbench.client.overview import Health, Members, Rooms, Schedules, Status, Summary
 from vibeworkbench.client.rooms import Connection, Message, RoomSubscription
@@ -106,7 +106,7 @@ class Workbench:
         state: Names = UNRESOLVED,
         *,
         severity: Names = None,
-        type: Names = None,  # noqa: A002 - the contract's word
+        type: Names = None,
         limit: int = 500,
     ) -> Issues:
         """Issues, worst first; by default those that are not resolved, ``state=None`` for all."""
@@ -115,8 +115,14 @@ class Workbench:
         return Issues(worst_first(found_issues))
 
     def issue(self, issue_id: str) -> Issue:
-        """One issue, with its history."""
-        return Issue.of(self._api, issue_id)
+        """One issue, with its history; the id may be shortened to its first digits.
+
+        Raises:
+            ClientError: No issue has such an id, or several do.
+        """
+        if len(issue_id) >= FULL_ID_DIGITS:
+            return Issue.of(self._api, issue_id)
+        return only(self.issues(None, limit=5000), issue_id).refresh()
 
     def summary(self) -> Summary:
         """How many issues there are, by state and severity."""
@@ -202,7 +208,7 @@ class _Started(msgspec.Struct, frozen=True, rename="camel"):
 def scan_filters(
     source: Names = None,
     severity: Names = None,
-    type: Names = None,  # noqa: A002 - the contract's word
+    type: Names = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> dict[str, Any]:
