@@ -9,11 +9,13 @@ import re
 import signal
 import socket
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import openapi_spec_validator
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 LIMIT_BYTES = 65536
 SETTINGS = f"[web]\nbody_bytes = {LIMIT_BYTES}\n"
@@ -171,7 +173,16 @@ def test_every_address_refuses_other_methods(client, document: dict) -> None:
             answer = client.request(method, filled(path))
             assert error_of(answer, 405)["code"] == "method-not-allowed"
             allowed = set(answer.headers["Allow"].lower().split(", "))
-            assert allowed == {*methods, "options"}
+            assert allowed == {*methods, "options", *({"head"} if "get" in methods else ())}
+
+
+def test_head_answers_the_headers_of_get(client, stranger) -> None:
+    """Some load balancers ask so."""
+    assert stranger.head("api/health/ready").status_code == 200
+    answer = client.head("api/status")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["Content-Length"]) > 0
+    assert client.head("api/ops/scan").status_code == 405
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
@@ -234,6 +245,41 @@ def test_a_body_of_exactly_the_limit_is_read(client) -> None:
     body = json.dumps({"scope": "?"}).encode()
     answer = client.post("api/ops/scan", content=body + b" " * (LIMIT_BYTES - len(body)), headers=JSON)
     assert error_of(answer, 400)["details"]["field"] == "scope"
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_input_makes_an_operation_fail(client, document: dict, data: st.DataObject) -> None:
+    """Whatever path, query and body an operation gets, it answers a status of its description, and never 500."""
+    path, method, said = data.draw(st.sampled_from(operations(document)))
+    known = [each["name"] for each in said["parameters"] if each["in"] == "query"]
+    names = st.sampled_from([*known, "x"]) if known else st.just("x")
+    query = data.draw(st.dictionaries(names, st.text(max_size=20), max_size=2))
+    segment = st.text(min_size=1, max_size=20).filter(lambda text: text not in {".", ".."})
+    where = re.sub(r"\{\w+\}", lambda _: quote(data.draw(segment), safe=""), path).removeprefix("/")
+    body = data.draw(st.dictionaries(st.sampled_from(fields_of(said, document)), anything, max_size=4) | anything)
+    query.pop("wait", None)  # a long poll answers in its own time
+    answer = client.request(method, where, params=query, json=body)
+    assert str(answer.status_code) in said["responses"], (method, where, query, body, answer.text)
+    assert answer.status_code != 500, (method, where, query, body, answer.text)
+
+
+def fields_of(said: dict, document: dict) -> list[str]:
+    """The names of fields that the operation's body may have, and one that it may not."""
+    schemas = document["components"]["schemas"]
+    found = {"nothing"}
+    if "requestBody" in said:
+        schema = said["requestBody"]["content"]["application/json"]["schema"]
+        for each in schema.get("anyOf", [schema]):
+            found |= set(schemas[each["$ref"].rpartition("/")[2]]["properties"])
+    return sorted(found)
 
 
 def connected(server) -> http.client.HTTPConnection:
@@ -341,10 +387,10 @@ def test_settings_that_mean_nothing_are_refused_by_field(start_server) -> None:
 
 def test_sigterm_in_mid_scan_ends_the_server_and_the_scan(start_server, silent_port: int) -> None:
     """The scan that a stopping server cuts off is recorded as failed, and the next server knows it."""
-    settings = (
+    silent = (
         f'[[ops.targets]]\nkind = "http"\nname = "silent"\nurl = "http://127.0.0.1:{silent_port}/"\ntimeout_s = 60\n'
     )
-    first = start_server(settings, "--no-lab")
+    first = start_server(silent, "--no-lab")
     with first.http() as opened:
         begun = opened.post("api/ops/scan", json={"scope": "full"}, headers={"Prefer": "respond-async"}).json()
     assert first.stop() == 0
@@ -355,10 +401,10 @@ def test_sigterm_in_mid_scan_ends_the_server_and_the_scan(start_server, silent_p
 
 def test_a_killed_server_leaves_nothing_running(start_server, silent_port: int) -> None:
     """After kill -9 the next server starts, fails the scan that was cut off, and scans again."""
-    settings = (
+    silent = (
         f'[[ops.targets]]\nkind = "http"\nname = "silent"\nurl = "http://127.0.0.1:{silent_port}/"\ntimeout_s = 2\n'
     )
-    first = start_server(settings, "--no-lab")
+    first = start_server(silent, "--no-lab")
     with first.http() as opened:
         begun = opened.post("api/schedules/full/run").json()
     os.kill(first.process.pid, signal.SIGKILL)

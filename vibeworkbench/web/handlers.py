@@ -204,7 +204,8 @@ class ApiHandler(Admission):
     @classmethod
     def methods(cls) -> list[str]:
         """The methods that this address takes."""
-        return [*(name.upper() for name in operations_of(cls)), "OPTIONS"]
+        found = operations_of(cls)
+        return [*(["HEAD"] if "get" in found else []), *(name.upper() for name in found), "OPTIONS"]
 
     def log_exception(
         self,
@@ -225,7 +226,11 @@ class ApiHandler(Admission):
             raise self._refusal
         raise HTTPError(405)
 
-    get = post = put = patch = delete = head = _refuse_method
+    get = post = put = patch = delete = _refuse_method
+
+    async def head(self, *path: str, **named: str) -> None:
+        """What ``get`` answers; tornado leaves the body out (RFC 9110, 9.3.2)."""
+        await self.get(*path, **named)
 
     @allow_unauthenticated
     async def options(self, *_path: str, **_named: str) -> None:
