@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +23,7 @@ from vibeworkbench.ops import routes as ops_routes
 from vibeworkbench.ops.checks import load_checks
 from vibeworkbench.ops.collectors import load_collectors
 from vibeworkbench.ops.line import Site
+from vibeworkbench.ops.plugins import PluginFailure
 from vibeworkbench.ops.service import Ops
 from vibeworkbench.rooms import routes as room_routes
 from vibeworkbench.rooms.model import RELAY, Party
@@ -125,14 +127,23 @@ class Workbench:
     """All services of one server. Built by ``open``, then ``start``, then ``stop``."""
 
     def __init__(
-        self, *, database: Database, rooms: Rooms, ops: Ops, schedules: Schedules, registry: CollectorRegistry
+        self,
+        *,
+        database: Database,
+        rooms: Rooms,
+        ops: Ops,
+        schedules: Schedules,
+        registry: CollectorRegistry,
+        failures: tuple[PluginFailure, ...] = (),
     ) -> None:
         self.database = database
         self.rooms = rooms
         self.ops = ops
         self.schedules = schedules
         self.registry = registry
+        self.failures = failures
         self.started = False
+        self._stops = AsyncExitStack()
 
     @classmethod
     def open(cls, settings: Settings, data_dir: Path, server: Mapping[str, Any] | None = None) -> Workbench:
@@ -152,34 +163,37 @@ class Workbench:
         schema.upgrade(database.engine)
         registry, clock = _registry(), partial(datetime.now, UTC)
         rooms = Rooms(database=database, settings=settings.rooms, registry=registry)
+        collectors = load_collectors(settings.ops.disabled_collectors)
+        checks = load_checks(settings.ops.disabled_checks)
         ops = Ops(
             database=database,
             rooms=rooms,
-            collectors=load_collectors(settings.ops.disabled_collectors),
-            checks=load_checks(settings.ops.disabled_checks),
+            collectors=collectors,
+            checks=checks,
             settings=settings.ops,
             site=Site(server or {}, registry, clock),
         )
         for party in _parties(ops):
             rooms.register(party)
         calendar = Schedules(database=database, ops=ops, schedules=schedules, clock=clock)
-        return cls(database=database, rooms=rooms, ops=ops, schedules=calendar, registry=registry)
+        failures = (*collectors.failures, *checks.failures)
+        return cls(database=database, rooms=rooms, ops=ops, schedules=calendar, registry=registry, failures=failures)
 
     async def start(self) -> None:
         """Everything runs: rooms first, for what the others have to say."""
+        self._stops.push_async_callback(self.rooms.stop)
         await self.rooms.start()
+        self._stops.push_async_callback(self.schedules.settled)
+        self._stops.push_async_callback(self.ops.stop)
         await self.ops.start()
+        self._stops.push_async_callback(self.schedules.stop)
         await self.schedules.start()
         self.started = True
 
     async def stop(self) -> None:
-        """Nothing runs, scans under way are recorded as stopped, rooms are closed, and all that was said is on disk."""
-        if self.started:
-            self.started = False
-            await self.schedules.stop()
-            await self.ops.stop()
-            await self.schedules.settled()
-            await self.rooms.stop()
+        """Nothing runs, scans under way are recorded as failed, rooms are closed, and all that was said is on disk."""
+        self.started = False
+        await self._stops.aclose()
         await asyncio.to_thread(self.database.close)
 
     def routes(self) -> list[Route]:
@@ -215,19 +229,23 @@ class Workbench:
         return Part(facts={"revision": present})
 
     async def _rooms(self) -> Part:
-        if not self.started:
-            return Part("failed", "the server is starting or stopping")
-        return Part()
+        return Part(facts={"epoch": self.rooms.epoch}) if self.started else _NOT_RUNNING
 
     async def _ops(self) -> Part:
         if not self.started:
-            return Part("failed", "the server is starting or stopping")
+            return _NOT_RUNNING
+        plugins = [{"group": each.group, "name": each.name, "reason": each.error_type} for each in self.failures]
+        if plugins:
+            return Part("degraded", "some plugins could not be loaded", {"plugins": plugins})
         return Part()
 
     async def _schedules(self) -> Part:
         if not self.schedules.alive:
             return Part("failed", "the clock does not run")
-        return Part()
+        return Part(facts={"nextFireAt": self.schedules.next_fire_at})
+
+
+_NOT_RUNNING = Part("failed", "the server is starting or stopping, or could not start")
 
 
 def _parties(ops: Ops) -> tuple[Party, ...]:

@@ -83,6 +83,12 @@ class Schedules:
         """Whether the clock runs."""
         return self._loop is not None and not self._loop.done()
 
+    @property
+    def next_fire_at(self) -> datetime | None:
+        """When the next of all schedules fires; ``None`` when there is none."""
+        now = self._clock()
+        return min((next_fire_at(each, now) for each in self._schedules.values()), default=None)
+
     async def standings(self) -> list[Standing]:
         """Every schedule by name, with its next and last fire."""
         last = await self._database.read(records.last_fires)
@@ -126,9 +132,10 @@ class Schedules:
             await asyncio.sleep(self._wait_s())
 
     def _wait_s(self) -> float:
-        now = self._clock()
-        waits = ((next_fire_at(each, now) - now).total_seconds() for each in self._schedules.values())
-        return min(self._recheck_s, *waits, self._recheck_s)
+        coming = self.next_fire_at
+        if coming is None:
+            return self._recheck_s
+        return min(self._recheck_s, max(0.0, (coming - self._clock()).total_seconds()))
 
     async def _fire_if_due(self, schedule: Schedule) -> None:
         now = self._clock()
