@@ -34,9 +34,11 @@ class Lock:
         self.connection = sqlite3.connect(path, isolation_level=None)
 
     def take(self):
+        """It is held."""
         self.connection.execute("BEGIN IMMEDIATE")
 
     def release(self):
+        """It is not."""
         self.connection.execute("ROLLBACK")
         self.connection.close()
 

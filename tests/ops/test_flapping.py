@@ -19,7 +19,7 @@ def memory(verdicts):
 
 
 def of_naemon(states):
-    """The percentage of ``flapping_pct`` in Naemon's ``flapping.c``, oldest state first, written down from its formula."""
+    """The percentage of ``flapping_pct`` in Naemon's ``flapping.c``, oldest state first, from its formula."""
     curved = 0.0
     for x in range(1, len(states)):
         if states[x] != states[x - 1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import settings
@@ -38,10 +39,12 @@ class Issues(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
+        """Nothing was ever found."""
         self.issues, self.counted, self.now, self.revision = {}, {}, NOON, 0
 
     @rule(step=st.integers(-3600, 100_000))
     def the_clock_steps(self, step):
+        """Forward, and at times back."""
         self.now += timedelta(seconds=step)
 
     @rule(
@@ -53,6 +56,7 @@ class Issues(RuleBasedStateMachine):
         uncounted=st.booleans(),
     )
     def a_scan_files(self, found, states, covered, judged, behind, uncounted):
+        """Any findings, with any evidence."""
         looks = {
             name: Look(name, state, covered=covered) for name, state in zip(["host", "files"], states, strict=True)
         }
@@ -95,10 +99,11 @@ class Issues(RuleBasedStateMachine):
             moved = after.state is not before.state
             assert not moved or any(after.state in ends for (start, _), ends in TABLE.items() if start is before.state)
             assert not moved or (change.transition.came_from, change.transition.to) == (before.state, after.state)
-        self.issues[after.fingerprint] = _stamped(after, self.revision)
+        self.issues[after.fingerprint] = replace(after, revision=self.revision)
 
     @rule(subject=st.sampled_from(SUBJECTS), verb=st.sampled_from(PERSONS_VERBS))
     def a_person_acts(self, subject, verb):
+        """Whatever the state allows."""
         for issue in [each for each in self.issues.values() if each.subject == subject]:
             until = self.now + timedelta(hours=1) if verb is Verb.mute else None
             try:
@@ -123,12 +128,6 @@ class Issues(RuleBasedStateMachine):
             assert (issue.state is State.muted) == (issue.muted_until is not None)
             assert (issue.state is State.resolved) == (issue.resolution is not None)
             assert issue.claimed_by is None or issue.state is not State.open
-
-
-def _stamped(issue, revision):
-    from dataclasses import replace
-
-    return replace(issue, revision=revision)
 
 
 Issues.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

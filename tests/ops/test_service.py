@@ -253,7 +253,7 @@ async def test_a_collector_that_raises_is_a_finding_and_the_scan_goes_on(path):
 
 
 async def test_a_collector_that_hangs_is_a_finding_and_holds_nothing(path):
-    """Neither one that waits for ever nor one that refuses to be cancelled holds the scan; the lost one is not sent again."""
+    """Neither one that waits for ever nor one that refuses to be cancelled; the lost one is not sent again."""
     never = asyncio.Event()
 
     async def refuse(_order):

@@ -205,7 +205,7 @@ class Ops:
         now = self._clock()
         try:
             await self._database.write(lambda transaction: advance(transaction, scan_id, progress, now))
-        except Exception as error:  # border: a broadcast that fails never fails a scan
+        except Exception as error:  # noqa: BLE001 - border: a broadcast that fails never fails a scan
             log.warning("progress of scan %s is not told: %s", scan_id, error)
 
     async def _failed(self, wanted: Scan, reason: str, *, at_once: bool = False) -> Scan:
