@@ -14,7 +14,15 @@ const NOW = Date.parse("2026-11-22T12:00:00Z");
  */
 function issue(issueId, fields = {}) {
   const at = "2026-11-22T11:00:00Z";
-  const plain = { issueId, title: `trouble ${issueId}`, severity: "high", type: "capacity", state: "open", subject: `mount:/${issueId}`, count: 1 };
+  const plain = {
+    issueId,
+    title: `trouble ${issueId}`,
+    severity: "high",
+    type: "capacity",
+    state: "open",
+    subject: `mount:/${issueId}`,
+    count: 1,
+  };
   return { ...plain, firstSeenAt: at, lastSeenAt: at, stateChangedAt: at, ...fields };
 }
 
@@ -41,7 +49,10 @@ const CONNECTION = { quality: "good", transport: "socket", rttMs: 3, retryAtMs: 
 
 /** @param {{type: string, data?: any, timestamp?: number}[]} events */
 function after(...events) {
-  const joined = [{ type: "panel:connection", data: CONNECTION }, { type: "connected", data: { role: "operator" }, timestamp: NOW }];
+  const joined = [
+    { type: "panel:connection", data: CONNECTION },
+    { type: "connected", data: { role: "operator" }, timestamp: NOW },
+  ];
   return [...joined, ...events].reduce(apply, initial(NOW));
 }
 
@@ -52,13 +63,30 @@ function after(...events) {
  * @param {object} [fields]
  */
 function transition(issueId, from, to, fields = {}) {
-  const said = { issueId, fingerprint: "", title: `trouble ${issueId}`, severity: "high", type: "capacity", actor: "ada", from, to };
+  const said = {
+    issueId,
+    fingerprint: "",
+    title: `trouble ${issueId}`,
+    severity: "high",
+    type: "capacity",
+    actor: "ada",
+    from,
+    to,
+  };
   return { type: "issue", seq: 2, timestamp: NOW + 1000, data: { ...said, ...fields } };
 }
 
-const PROGRESS = { type: "scan-progress", timestamp: NOW, data: { scanId: "s", progress: { processed: 3, total: 9 }, step: "http" } };
+const PROGRESS = {
+  type: "scan-progress",
+  timestamp: NOW,
+  data: { scanId: "s", progress: { processed: 3, total: 9 }, step: "http" },
+};
 const START = { type: "scan-start", timestamp: NOW, data: { scanId: "s", scope: "full", trigger: "rest:ada" } };
-const RESULT = { type: "scan-result", timestamp: NOW, data: { scanId: "s", scope: "full", status: "completed", findings: { total: 2 }, collectors: [] } };
+const RESULT = {
+  type: "scan-result",
+  timestamp: NOW,
+  data: { scanId: "s", scope: "full", status: "completed", findings: { total: 2 }, collectors: [] },
+};
 
 test("Nothing is known before the snapshot, and everything in it after.", () => {
   assert.equal(initial(NOW).ready, false);
@@ -91,14 +119,25 @@ test("A new issue appears, is counted and asks for its body.", () => {
 });
 
 test("A transition moves the counts and keeps their means exact.", () => {
-  const before = after(snapshot([issue("a"), issue("b", { severity: "low" })], { summary: { total: 2, byState: { open: { count: 2, meanSeverity: 3 } }, bySeverity: { high: 1, low: 1 } } }));
+  const before = after(
+    snapshot([issue("a"), issue("b", { severity: "low" })], {
+      summary: { total: 2, byState: { open: { count: 2, meanSeverity: 3 } }, bySeverity: { high: 1, low: 1 } },
+    }),
+  );
   const state = apply(before, transition("b", "open", "resolved", { severity: "low" }));
-  assert.deepEqual(state.summary.byState, { open: { count: 1, meanSeverity: 4 }, resolved: { count: 1, meanSeverity: 2 } });
+  assert.deepEqual(state.summary.byState, {
+    open: { count: 1, meanSeverity: 4 },
+    resolved: { count: 1, meanSeverity: 2 },
+  });
   assert.deepEqual(state.summary.bySeverity, { high: 1, low: 1 });
 });
 
 test("A worsened issue is counted by its new severity.", () => {
-  const before = after(snapshot([issue("a", { severity: "low" })], { summary: { total: 1, byState: { open: { count: 1, meanSeverity: 2 } }, bySeverity: { low: 1 } } }));
+  const before = after(
+    snapshot([issue("a", { severity: "low" })], {
+      summary: { total: 1, byState: { open: { count: 1, meanSeverity: 2 } }, bySeverity: { low: 1 } },
+    }),
+  );
   const state = apply(before, transition("a", "open", "open", { severity: "critical" }));
   assert.deepEqual(state.summary.byState["open"], { count: 1, meanSeverity: 5 });
   assert.deepEqual(state.summary.bySeverity, { low: 0, critical: 1 });
@@ -127,29 +166,45 @@ test("A refused wish is taken back with the reason.", () => {
 });
 
 test("A body that was read before a later message does not undo it.", () => {
-  const state = after(snapshot([issue("a")]), transition("a", "open", "resolved"), { type: "panel:issues", data: { items: [issue("a", { hint: "free some space" })] } });
+  const state = after(snapshot([issue("a")]), transition("a", "open", "resolved"), {
+    type: "panel:issues",
+    data: { items: [issue("a", { hint: "free some space" })] },
+  });
   assert.equal(state.issues.get("a")?.state, "resolved");
   assert.equal(state.issues.get("a")?.hint, "free some space");
 });
 
 test("A new reading of the unresolved drops what is gone, and keeps what came meanwhile.", () => {
-  const state = after(snapshot([issue("a"), issue("b"), issue("r", { state: "resolved" })]), transition("c", null, "open"), {
-    type: "panel:unresolved",
-    data: { items: [issue("b", { count: 7 })], askedAtMs: NOW },
-  });
+  const state = after(
+    snapshot([issue("a"), issue("b"), issue("r", { state: "resolved" })]),
+    transition("c", null, "open"),
+    {
+      type: "panel:unresolved",
+      data: { items: [issue("b", { count: 7 })], askedAtMs: NOW },
+    },
+  );
   assert.deepEqual([...state.issues.keys()].sort(), ["b", "c", "r"]);
   assert.equal(state.issues.get("b")?.count, 7);
 });
 
 test("A snapshot after a gap replaces all that was known.", () => {
-  const state = after(snapshot([issue("a")]), START, { type: "panel:wished", data: { issueId: "a", to: "muted" } }, snapshot([issue("b")]));
+  const state = after(
+    snapshot([issue("a")]),
+    START,
+    { type: "panel:wished", data: { issueId: "a", to: "muted" } },
+    snapshot([issue("b")]),
+  );
   assert.deepEqual([...state.issues.keys()], ["b"]);
   assert.equal(state.running.size, 0);
   assert.equal(state.wished.size, 0);
 });
 
 test("Health moves with its history.", () => {
-  const state = after(snapshot([]), { type: "health", timestamp: NOW, data: { score: 40, at: "2026-11-22T12:00:00Z", targets: [] } });
+  const state = after(snapshot([]), {
+    type: "health",
+    timestamp: NOW,
+    data: { score: 40, at: "2026-11-22T12:00:00Z", targets: [] },
+  });
   assert.equal(state.health.score, 40);
   assert.deepEqual(state.health.history, [{ at: "2026-11-22T12:00:00Z", score: 40 }]);
 });
@@ -183,7 +238,8 @@ test("The reader sees active issues first, worst first, and narrows them by stat
     issue("mine", { state: "in_progress", claimedBy: "ada" }),
   ];
   const state = after(snapshot(issues));
-  const seen = (/** @type {object} */ choice) => chosenIssues(apply(state, { type: "panel:chose", data: choice })).map(({ issueId }) => issueId);
+  const seen = (/** @type {object} */ choice) =>
+    chosenIssues(apply(state, { type: "panel:chose", data: choice })).map(({ issueId }) => issueId);
   assert.deepEqual(seen({}), ["worst", "mine", "low"]);
   assert.deepEqual(seen({ state: "muted" }), ["muted"]);
   assert.equal(seen({ state: "all" }).length, 5);
@@ -193,9 +249,16 @@ test("The reader sees active issues first, worst first, and narrows them by stat
 });
 
 test("Counts come from the server's summary, so that they are right beyond what was read.", () => {
-  const byState = { open: { count: 900, meanSeverity: 3 }, muted: { count: 2, meanSeverity: 3 }, resolved: { count: 5, meanSeverity: 1 } };
+  const byState = {
+    open: { count: 900, meanSeverity: 3 },
+    muted: { count: 2, meanSeverity: 3 },
+    resolved: { count: 5, meanSeverity: 1 },
+  };
   const counts = tally(after(snapshot([issue("a")], { summary: { total: 907, byState, bySeverity: {} } }))).state;
-  assert.deepEqual(["active", "open", "muted", "all"].map((name) => counts.get(name)), [900, 900, 2, 907]);
+  assert.deepEqual(
+    ["active", "open", "muted", "all"].map((name) => counts.get(name)),
+    [900, 900, 2, 907],
+  );
 });
 
 test("Who may not act is told why.", () => {

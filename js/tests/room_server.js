@@ -35,7 +35,9 @@ export class RoomServer {
     server.#http.on("upgrade", (request, socket, head) => {
       server.handshakes.push(new URL(request.url ?? "", "http://here").searchParams);
       if (server.refuseUpgrade) return socket.end(`HTTP/1.1 ${server.refuseUpgrade} No\r\n\r\n`);
-      return server.#sockets.handleUpgrade(request, socket, head, (joined) => server.#greet(joined, server.handshakes.at(-1)));
+      return server.#sockets.handleUpgrade(request, socket, head, (joined) =>
+        server.#greet(joined, server.handshakes.at(-1)),
+      );
     });
     server.#http.listen(0, "127.0.0.1");
     await once(server.#http, "listening");
@@ -89,7 +91,12 @@ export class RoomServer {
       if (this.answersPings) pong();
       else this.held.push(pong);
     });
-    say({ type: "connected", seq: this.lastSeq, timestamp: 0, data: { epoch: this.epoch, role: "viewer", members: 1 } });
+    say({
+      type: "connected",
+      seq: this.lastSeq,
+      timestamp: 0,
+      data: { epoch: this.epoch, role: "viewer", members: 1 },
+    });
     for (const message of this.#missed(asked)) say(message);
   }
 
@@ -102,7 +109,10 @@ export class RoomServer {
     const snapshot = { type: "snapshot", seq: this.lastSeq, timestamp: 0, data: { upTo: this.lastSeq } };
     if (since < 0) return [snapshot];
     if (asked?.get("epoch") !== this.epoch || since + 1 < this.oldestSeq)
-      return [{ type: "gap", seq: this.lastSeq, timestamp: 0, data: { requested: since, oldestSeq: this.oldestSeq } }, snapshot];
+      return [
+        { type: "gap", seq: this.lastSeq, timestamp: 0, data: { requested: since, oldestSeq: this.oldestSeq } },
+        snapshot,
+      ];
     return this.log.filter(({ seq }) => seq > since);
   }
 

@@ -2,12 +2,23 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 import { WebSocket } from "ws";
-import { joinRoom, retryDelay } from "../../vibeworkbench/panels/socket.js";
+import { joinRoom } from "../../vibeworkbench/panels/socket.js";
+import { retryDelay } from "../../vibeworkbench/panels/socket_model.js";
 import { RoomServer } from "./room_server.js";
 
 /** Long enough never to happen within a test, and short enough to happen soon. */
 const NEVER = 600_000;
-const TIMING = { settle: 1, ping: NEVER, pong: NEVER, handshake: NEVER, backoffBase: 1, backoffCap: 4, slow: NEVER, offline: NEVER, upgrade: NEVER };
+const TIMING = {
+  settle: 1,
+  ping: NEVER,
+  pong: NEVER,
+  handshake: NEVER,
+  backoffBase: 1,
+  backoffCap: 4,
+  slow: NEVER,
+  offline: NEVER,
+  upgrade: NEVER,
+};
 
 /** A member of the server's room, and everything that it was told. */
 class Member extends EventEmitter {
@@ -19,7 +30,7 @@ class Member extends EventEmitter {
 
   /**
    * @param {RoomServer} server
-   * @param {Partial<import("../../vibeworkbench/panels/socket.js").Timing>} [timing]
+   * @param {Partial<import("../../vibeworkbench/panels/socket_model.js").Timing>} [timing]
    * @param {Partial<import("../../vibeworkbench/panels/socket.js").RoomOptions>} [options]
    */
   constructor(server, timing = {}, options = {}) {
@@ -206,20 +217,23 @@ behaviour("A late pong makes the connection slow.", async (server, join) => {
   assert.equal(member.room.connection.quality, "slow");
 });
 
-behaviour("Where WebSockets are refused the messages come by polling, and later by WebSocket again, each once.", async (server, join) => {
-  server.refuseUpgrade = 403;
-  const member = join({ upgrade: 20 });
-  await member.until(() => member.room.connection.transport === "poll");
-  await member.until(() => member.types.includes("snapshot"));
-  server.say("said");
-  await member.until(() => member.seqs.length === 1);
-  server.refuseUpgrade = 0;
-  await member.until(() => member.room.connection.transport === "socket");
-  server.say("said");
-  await member.until(() => member.seqs.length === 2);
-  assert.deepEqual(member.seqs, [1, 2]);
-  assert.equal(member.types.filter((type) => type === "snapshot").length, 1);
-});
+behaviour(
+  "Where WebSockets are refused the messages come by polling, and later by WebSocket again, each once.",
+  async (server, join) => {
+    server.refuseUpgrade = 403;
+    const member = join({ upgrade: 20 });
+    await member.until(() => member.room.connection.transport === "poll");
+    await member.until(() => member.types.includes("snapshot"));
+    server.say("said");
+    await member.until(() => member.seqs.length === 1);
+    server.refuseUpgrade = 0;
+    await member.until(() => member.room.connection.transport === "socket");
+    server.say("said");
+    await member.until(() => member.seqs.length === 2);
+    assert.deepEqual(member.seqs, [1, 2]);
+    assert.equal(member.types.filter((type) => type === "snapshot").length, 1);
+  },
+);
 
 behaviour("A gap while polling brings a snapshot.", async (server, join) => {
   server.refuseUpgrade = 403;
@@ -233,7 +247,11 @@ behaviour("A gap while polling brings a snapshot.", async (server, join) => {
   assert.deepEqual(member.seqs, [2]);
 });
 
-for (const [status, code] of [[401, 4401], [403, 4403], [404, 4404]])
+for (const [status, code] of [
+  [401, 4401],
+  [403, 4403],
+  [404, 4404],
+])
   behaviour(`HTTP ${status} in place of the room is final.`, async (server, join) => {
     server.refuseUpgrade = 403;
     server.refusePoll = status ?? 0;
@@ -298,6 +316,9 @@ behaviour("After leaving nothing is delivered and nothing is retried.", async (s
 test("The first retry is at once; then the wait is drawn below a ceiling that doubles up to the cap.", () => {
   const timing = { backoffBase: 1_000, backoffCap: 30_000 };
   assert.equal(retryDelay(0, timing, 0.99), 0);
-  assert.deepEqual([1, 2, 3, 4, 5, 6, 60].map((attempt) => retryDelay(attempt, timing, 0.5)), [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6, 60].map((attempt) => retryDelay(attempt, timing, 0.5)),
+    [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000],
+  );
   assert.equal(retryDelay(9, timing, 0), 0);
 });

@@ -1,10 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serverOf, xsrfToken } from "../../vibeworkbench/panels/rest.js";
-import { bytes, counted, evidenceName, evidenceText, relative, span, triggerWord } from "../../vibeworkbench/panels/words.js";
+import {
+  bytes,
+  counted,
+  evidenceName,
+  evidenceText,
+  relative,
+  span,
+  triggerWord,
+} from "../../vibeworkbench/panels/words.js";
 
 test("A span is said in its largest unit.", () => {
-  assert.deepEqual([12, 1_500, 42_000, 300_000, 3 * 3_600_000, 5 * 86_400_000].map(span), ["12 ms", "1.5 s", "42 s", "5 min", "3 h", "5 d"]);
+  assert.deepEqual([12, 1_500, 42_000, 300_000, 3 * 3_600_000, 5 * 86_400_000].map(span), [
+    "12 ms",
+    "1.5 s",
+    "42 s",
+    "5 min",
+    "3 h",
+    "5 d",
+  ]);
 });
 
 test("An instant is said by its distance, and nothing as a dash.", () => {

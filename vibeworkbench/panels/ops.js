@@ -11,7 +11,11 @@ import { issueList } from "./ops_issues.js";
 import { bar, connectionNote, overview, skeleton } from "./ops_overview.js";
 import { OpsSource } from "./ops_source.js";
 import { serverOf } from "./rest.js";
-import css from "./ops.css";
+import panelCss from "./panel.css";
+import frameCss from "./ops.css";
+import overviewCss from "./ops_overview.css";
+import issuesCss from "./ops_issues.css";
+import detailsCss from "./ops_details.css";
 
 /**
  * @typedef {import("./ops_state.js").State} State
@@ -41,7 +45,7 @@ const SPEAK_MS = 1_500;
 function render({ model, el }) {
   const unstyle = styled();
   const root = el.appendChild(document.createElement("div"));
-  root.className = "vw-ops";
+  root.className = "vw-panel vw-ops";
   // JupyterLab's notebook shortcuts (Enter, a, b, d d ...) are not meant while somebody works in the panel.
   root.dataset["lmSuppressShortcuts"] = "true";
   const voice = el.appendChild(document.createElement("p"));
@@ -59,7 +63,8 @@ function render({ model, el }) {
   };
   const speak = setInterval(() => speakTo(voice, source.state), SPEAK_MS);
   const tick = setInterval(() => source.tick(), 1_000);
-  const close = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && source.state.selected !== null && acts.select(null);
+  const close = (/** @type {KeyboardEvent} */ event) =>
+    event.key === "Escape" && source.state.selected !== null && acts.select(null);
   root.addEventListener("keydown", close);
   for (const name of ["title", "height", "read_only"]) model.on(`change:${name}`, redraw);
   redraw();
@@ -86,15 +91,17 @@ function panel(state, acts, title) {
   const loading = !state.ready && ["connecting", "good", "slow", "reconnecting"].includes(state.connection.quality);
   return html`
     ${bar(state, title, acts)} ${connectionNote(state, acts)} ${loading ? skeleton() : nothing}
-    ${state.ready
-      ? html`<div class="vw-body" ?data-past=${state.connection.transport === null}>
-          ${overview(state)}
-          <div class="vw-desk" ?data-open=${selected !== undefined}>
-            ${issueList(state, { issues: chosenIssues(state), tally: tally(state) }, acts)}
-            ${selected === undefined ? nothing : details(state, selected, acts)}
-          </div>
-        </div>`
-      : nothing}
+    ${
+      state.ready
+        ? html`<div class="vw-body" ?data-past=${state.connection.transport === null}>
+            ${overview(state)}
+            <div class="vw-desk" ?data-open=${selected !== undefined}>
+              ${issueList(state, { issues: chosenIssues(state), tally: tally(state) }, acts)}
+              ${selected === undefined ? nothing : details(state, selected, acts)}
+            </div>
+          </div>`
+        : nothing
+    }
     ${notice(state, acts)}
   `;
 }
@@ -128,13 +135,20 @@ function actsOf(source, model, root) {
     choose: (choice) => source.choose(choice),
     form: (verb) => {
       source.learn({ type: "panel:form", data: verb });
-      requestAnimationFrame(() => /** @type {HTMLElement | null} */ (root.querySelector(".vw-form textarea, .vw-form select, .vw-form input, .vw-form button"))?.focus());
+      requestAnimationFrame(() =>
+        /** @type {HTMLElement | null} */ (
+          root.querySelector(".vw-form textarea, .vw-form select, .vw-form input, .vw-form button")
+        )?.focus(),
+      );
     },
     select: (issueId) => {
       const before = source.state.selected;
       source.learn({ type: "panel:selected", data: issueId });
       const row = issueId ?? before;
-      if (row !== null) requestAnimationFrame(() => /** @type {HTMLElement | null} */ (root.querySelector(`.vw-row[data-issue="${CSS.escape(row)}"]`))?.focus());
+      if (row !== null)
+        requestAnimationFrame(() =>
+          /** @type {HTMLElement | null} */ (root.querySelector(`.vw-row[data-issue="${CSS.escape(row)}"]`))?.focus(),
+        );
     },
   };
 }
@@ -165,7 +179,7 @@ const sheet = new CSSStyleSheet();
 /** The style sheet is in the document once, however many panels there are. */
 function styled() {
   if (styledPanels === 0) {
-    sheet.replaceSync(css);
+    sheet.replaceSync([panelCss, frameCss, overviewCss, issuesCss, detailsCss].join("\n"));
     document.adoptedStyleSheets.push(sheet);
   }
   styledPanels += 1;

@@ -82,7 +82,8 @@ const texts = new WeakMap();
 function searchable(issue) {
   let text = texts.get(issue);
   if (text === undefined) {
-    text = `${issue.title} ${issue.subject ?? ""} ${issue.check ?? ""} ${issue.type} ${issue.claimedBy ?? ""}`.toLowerCase();
+    text =
+      `${issue.title} ${issue.subject ?? ""} ${issue.check ?? ""} ${issue.type} ${issue.claimedBy ?? ""}`.toLowerCase();
     texts.set(issue, text);
   }
   return text;
@@ -98,7 +99,9 @@ function weight(issue) {
  * @param {Issue} other
  */
 function newest(one, other) {
-  return (other.stateChangedAt ?? "").localeCompare(one.stateChangedAt ?? "") || one.issueId.localeCompare(other.issueId);
+  return (
+    (other.stateChangedAt ?? "").localeCompare(one.stateChangedAt ?? "") || one.issueId.localeCompare(other.issueId)
+  );
 }
 
 /**
@@ -107,7 +110,10 @@ function newest(one, other) {
  *   state (`active` and `all` included), how many active ones by severity, and the types that occur.
  */
 export function tally(state) {
-  const byState = new Map([["active", 0], ["all", 0]]);
+  const byState = new Map([
+    ["active", 0],
+    ["all", 0],
+  ]);
   /** @type {Map<string, number>} */
   const bySeverity = new Map();
   /** @type {Set<string>} */
@@ -124,8 +130,14 @@ export function tally(state) {
     byState.set(from, (byState.get(from) ?? 1) - 1);
     byState.set(to, (byState.get(to) ?? 0) + 1);
   }
-  byState.set("active", ACTIVE.reduce((sum, name) => sum + (byState.get(name) ?? 0), 0));
-  byState.set("all", [...ACTIVE, "muted", "resolved"].reduce((sum, name) => sum + (byState.get(name) ?? 0), 0));
+  byState.set(
+    "active",
+    ACTIVE.reduce((sum, name) => sum + (byState.get(name) ?? 0), 0),
+  );
+  byState.set(
+    "all",
+    [...ACTIVE, "muted", "resolved"].reduce((sum, name) => sum + (byState.get(name) ?? 0), 0),
+  );
   return { state: byState, severity: bySeverity, types: [...types].sort() };
 }
 

@@ -35,7 +35,13 @@ export function details(state, issue, acts) {
       <div class="vw-details-head">
         ${severityChip(issue.severity)} ${stateChip(stands)}
         ${issue.flapping ? html`<span class="vw-flag">flapping</span>` : nothing}
-        <button type="button" class="vw-close" aria-label="Close details" title="Close (Esc)" @click=${() => acts.select(null)}>
+        <button
+          type="button"
+          class="vw-close"
+          aria-label="Close details"
+          title="Close (Esc)"
+          @click=${() => acts.select(null)}
+        >
           <svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8m0-8-8 8" /></svg>
         </button>
       </div>
@@ -58,17 +64,18 @@ function actions(state, issue, acts) {
   return html`
     <div class="vw-verbs">
       ${VERBS[standing(state, issue)].map(
-        (verb, place) => html`<button
-          type="button"
-          class=${place === 0 ? "vw-button vw-first" : "vw-button"}
-          data-verb=${verb}
-          aria-disabled=${why !== ""}
-          aria-expanded=${state.form === verb}
-          title=${why}
-          @click=${() => why === "" && begin(verb, state, issue, acts)}
-        >
-          ${VERB_WORD[verb]}
-        </button>`,
+        (verb, place) =>
+          html`<button
+            type="button"
+            class=${place === 0 ? "vw-button vw-first" : "vw-button"}
+            data-verb=${verb}
+            aria-disabled=${why !== ""}
+            aria-expanded=${state.form === verb}
+            title=${why}
+            @click=${() => why === "" && begin(verb, state, issue, acts)}
+          >
+            ${VERB_WORD[verb]}
+          </button>`,
       )}
     </div>
     ${why !== "" && !state.wished.has(issue.issueId) ? html`<p class="vw-why">${why}</p>` : nothing}
@@ -94,16 +101,22 @@ function begin(verb, state, issue, acts) {
  */
 function form(verb, issue, acts) {
   return html`<form class="vw-form" @submit=${(/** @type {SubmitEvent} */ event) => submit(event, verb, issue, acts)}>
-    ${verb === "resolve"
-      ? html`<label>What made it well?<textarea name="resolution" rows="2" required maxlength="2000"></textarea></label>`
-      : nothing}
-    ${verb === "mute"
-      ? html`<label
-          >Silent for<select name="hours">
-            ${MUTES.map(([hours, text]) => html`<option value=${hours} ?selected=${hours === "24"}>${text}</option>`)}
-          </select></label
-        >`
-      : nothing}
+    ${
+      verb === "resolve"
+        ? html`<label
+            >What made it well?<textarea name="resolution" rows="2" required maxlength="2000"></textarea>
+          </label>`
+        : nothing
+    }
+    ${
+      verb === "mute"
+        ? html`<label
+            >Silent for<select name="hours">
+              ${MUTES.map(([hours, text]) => html`<option value=${hours} ?selected=${hours === "24"}>${text}</option>`)}
+            </select></label
+          >`
+        : nothing
+    }
     ${verb === "reopen" ? html`<p>It goes back to everybody as open${issue.claimedBy ? `; ${issue.claimedBy} no longer has it` : ""}.</p>` : nothing}
     ${verb === "resolve" ? nothing : html`<label>Note <span class="vw-optional">optional</span><input name="note" maxlength="2000" /></label>`}
     <div class="vw-form-end">
@@ -136,15 +149,39 @@ function submit(event, verb, issue, acts) {
  * @param {number} nowMs
  */
 function facts(issue, nowMs) {
-  const since = (/** @type {string | undefined | null} */ at) => html`<span title=${absolute(at)}>${relative(at, nowMs)}</span>`;
+  const since = (/** @type {string | undefined | null} */ at) =>
+    html`<span title=${absolute(at)}>${relative(at, nowMs)}</span>`;
   return html`<dl class="vw-facts">
-    <div><dt>First seen</dt><dd>${since(issue.firstSeenAt)}</dd></div>
-    <div><dt>Last seen</dt><dd>${since(issue.lastSeenAt)}</dd></div>
-    <div><dt>Seen</dt><dd>${counted(issue.count ?? 1, "time")}</dd></div>
+    <div>
+      <dt>First seen</dt>
+      <dd>${since(issue.firstSeenAt)}</dd>
+    </div>
+    <div>
+      <dt>Last seen</dt>
+      <dd>${since(issue.lastSeenAt)}</dd>
+    </div>
+    <div>
+      <dt>Seen</dt>
+      <dd>${counted(issue.count ?? 1, "time")}</dd>
+    </div>
     ${fact("Claimed by", issue.claimedBy)}
-    ${issue.state === "muted" ? html`<div><dt>Muted until</dt><dd>${absolute(issue.mutedUntil)}</dd></div>` : nothing}
+    ${
+      issue.state === "muted"
+        ? html`<div>
+            <dt>Muted until</dt>
+            <dd>${absolute(issue.mutedUntil)}</dd>
+          </div>`
+        : nothing
+    }
     ${fact("Resolution", issue.state === "resolved" ? issue.resolution : null)} ${fact("Note", issue.note)}
-    ${issue.reopenedCount ? html`<div><dt>Came back</dt><dd>${counted(issue.reopenedCount, "time")}</dd></div>` : nothing}
+    ${
+      issue.reopenedCount
+        ? html`<div>
+            <dt>Came back</dt>
+            <dd>${counted(issue.reopenedCount, "time")}</dd>
+          </div>`
+        : nothing
+    }
     ${fact("Type", issue.type)} ${fact("Check", issue.check)} ${fact("Collector", issue.collector)}
   </dl>`;
 }
@@ -154,7 +191,12 @@ function facts(issue, nowMs) {
  * @param {string | null | undefined} value
  */
 function fact(name, value) {
-  return value ? html`<div><dt>${name}</dt><dd>${value}</dd></div>` : nothing;
+  return value
+    ? html`<div>
+        <dt>${name}</dt>
+        <dd>${value}</dd>
+      </div>`
+    : nothing;
 }
 
 /** @param {Issue} issue */
@@ -164,7 +206,11 @@ function evidence(issue) {
   return html`<section>
     <h4>Evidence</h4>
     <dl class="vw-evidence">
-      ${entries.map(([name, value]) => html`<dt>${evidenceName(name)}</dt><dd>${evidenceText(name, value)}</dd>`)}
+      ${entries.map(
+        ([name, value]) =>
+          html`<dt>${evidenceName(name)}</dt>
+            <dd>${evidenceText(name, value)}</dd>`,
+      )}
     </dl>
   </section>`;
 }
@@ -180,11 +226,12 @@ function history(issue, nowMs) {
     ${issue.history === undefined ? html`<p class="vw-why">Reading…</p>` : nothing}
     <ol class="vw-history">
       ${lines.map(
-        ({ at, from, to, actor, note }) => html`<li data-state=${to}>
-          <span class="vw-history-what">${happened(from, to)}</span> by ${actor}
-          <time datetime=${at} title=${absolute(at)}>${relative(at, nowMs)}</time>
-          ${note ? html`<q>${note}</q>` : nothing}
-        </li>`,
+        ({ at, from, to, actor, note }) =>
+          html`<li data-state=${to}>
+            <span class="vw-history-what">${happened(from, to)}</span> by ${actor}
+            <time datetime=${at} title=${absolute(at)}>${relative(at, nowMs)}</time>
+            ${note ? html`<q>${note}</q>` : nothing}
+          </li>`,
       )}
     </ol>
   </section>`;

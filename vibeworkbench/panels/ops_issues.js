@@ -46,7 +46,11 @@ export function issueList(state, chosen, acts) {
     <section class="vw-issues" aria-labelledby="vw-issues-title">
       ${head(state, chosen.tally, acts)} ${filters(state, chosen.tally, acts)}
       <ul class="vw-rows" aria-label=${counted(chosen.issues.length, "issue")} @keydown=${walk}>
-        ${repeat(rows, (issue) => issue.issueId, (issue) => row(state, issue, issue.issueId === reachable, acts))}
+        ${repeat(
+          rows,
+          (issue) => issue.issueId,
+          (issue) => row(state, issue, issue.issueId === reachable, acts),
+        )}
       </ul>
       ${chosen.issues.length === 0 ? nobody(state, acts) : nothing} ${more(chosen.issues.length, state, acts)}
     </section>
@@ -94,13 +98,14 @@ function filters(state, tally, acts) {
     <div class="vw-filters">
       <div class="vw-tabs" role="group" aria-label="State">
         ${TABS.map(
-          ([name, label]) => html`<button
-            type="button"
-            aria-pressed=${choice.state === name}
-            @click=${() => acts.choose({ state: name })}
-          >
-            ${label} <span class="vw-number">${grouped(tally.state.get(name) ?? 0)}</span>
-          </button>`,
+          ([name, label]) =>
+            html`<button
+              type="button"
+              aria-pressed=${choice.state === name}
+              @click=${() => acts.choose({ state: name })}
+            >
+              ${label} <span class="vw-number">${grouped(tally.state.get(name) ?? 0)}</span>
+            </button>`,
         )}
       </div>
       <input
@@ -114,7 +119,12 @@ function filters(state, tally, acts) {
       ${select(
         "Sort",
         choice.sort,
-        [["severity", "Worst first"], ["newest", "Newest first"], ["oldest", "Oldest first"], ["count", "Most often"]],
+        [
+          ["severity", "Worst first"],
+          ["newest", "Newest first"],
+          ["oldest", "Oldest first"],
+          ["count", "Most often"],
+        ],
         (sort) => acts.choose({ sort: /** @type {any} */ (sort) }),
       )}
     </div>
@@ -128,7 +138,11 @@ function filters(state, tally, acts) {
  * @param {(value: string) => void} choose
  */
 export function select(label, value, options, choose) {
-  return html`<select aria-label=${label} .value=${live(value)} @change=${(/** @type {any} */ event) => choose(event.target.value)}>
+  return html`<select
+    aria-label=${label}
+    .value=${live(value)}
+    @change=${(/** @type {any} */ event) => choose(event.target.value)}
+  >
     ${options.map(([each, text]) => html`<option value=${each} ?selected=${each === value}>${text}</option>`)}
   </select>`;
 }
@@ -146,32 +160,35 @@ function row(state, issue, reachable, acts) {
   const seen = relative(issue.lastSeenAt, state.nowMs);
   return guard(
     [issue, stands, selected, reachable, fresh, seen],
-    () => html`<li>
-      <button
-        type="button"
-        class="vw-row"
-        data-issue=${issue.issueId}
-        data-severity=${issue.severity}
-        data-state=${stands}
-        ?data-fresh=${fresh !== undefined}
-        aria-expanded=${selected}
-        tabindex=${reachable ? 0 : -1}
-        @click=${() => acts.select(selected ? null : issue.issueId)}
-      >
-        ${severityChip(issue.severity)}
-        <span class="vw-what">
-          <span class="vw-title">${issue.title}</span>
-          <span class="vw-meta">
-            <span class="vw-subject">${issue.subject ?? issue.type}</span>
-            ${issue.claimedBy ? html`<span>claimed by ${issue.claimedBy}</span>` : nothing}
-            ${issue.flapping ? html`<span class="vw-flag">flapping</span>` : nothing}
+    () =>
+      html`<li>
+        <button
+          type="button"
+          class="vw-row"
+          data-issue=${issue.issueId}
+          data-severity=${issue.severity}
+          data-state=${stands}
+          ?data-fresh=${fresh !== undefined}
+          aria-expanded=${selected}
+          tabindex=${reachable ? 0 : -1}
+          @click=${() => acts.select(selected ? null : issue.issueId)}
+        >
+          ${severityChip(issue.severity)}
+          <span class="vw-what">
+            <span class="vw-title">${issue.title}</span>
+            <span class="vw-meta">
+              <span class="vw-subject">${issue.subject ?? issue.type}</span>
+              ${issue.claimedBy ? html`<span>claimed by ${issue.claimedBy}</span>` : nothing}
+              ${issue.flapping ? html`<span class="vw-flag">flapping</span>` : nothing}
+            </span>
           </span>
-        </span>
-        ${stateChip(stands)}
-        <span class="vw-count" title="Times seen">${(issue.count ?? 1) > 1 ? `×${grouped(issue.count ?? 1)}` : ""}</span>
-        <span class="vw-when" title=${`Last seen ${absolute(issue.lastSeenAt)}`}>${seen}</span>
-      </button>
-    </li>`,
+          ${stateChip(stands)}
+          <span class="vw-count" title="Times seen"
+            >${(issue.count ?? 1) > 1 ? `×${grouped(issue.count ?? 1)}` : ""}</span
+          >
+          <span class="vw-when" title=${`Last seen ${absolute(issue.lastSeenAt)}`}>${seen}</span>
+        </button>
+      </li>`,
   );
 }
 
@@ -204,11 +221,16 @@ function nobody(state, acts) {
   if (state.lastScan === null)
     return html`<div class="vw-empty">
       <p class="vw-empty-title">Nothing has been looked at yet</p>
-      <p>${state.running.size > 0 ? "The first scan is on its way." : "A full scan looks at this machine and every target."}</p>
+      <p>
+        ${state.running.size > 0 ? "The first scan is on its way." : "A full scan looks at this machine and every target."}
+      </p>
     </div>`;
   if (choice.state === "active")
     return html`<div class="vw-empty" data-mood="well">
-      <svg class="vw-well" viewBox="0 0 48 48" aria-hidden="true"><circle cx="24" cy="24" r="21" /><path d="m15 25 6 6 12-13" /></svg>
+      <svg class="vw-well" viewBox="0 0 48 48" aria-hidden="true">
+        <circle cx="24" cy="24" r="21" />
+        <path d="m15 25 6 6 12-13" />
+      </svg>
       <p class="vw-empty-title">All is well</p>
       <p>No active issue. The last scan looked ${relative(state.lastScan.completedAt, state.nowMs)}.</p>
     </div>`;
@@ -226,7 +248,11 @@ function nobody(state, acts) {
 function more(total, state, acts) {
   const { shown } = state.choice;
   if (total <= shown) return nothing;
-  return html`<button type="button" class="vw-button vw-more" @click=${() => acts.choose({ shown: shown + 2 * PAGE_ROWS })}>
+  return html`<button
+    type="button"
+    class="vw-button vw-more"
+    @click=${() => acts.choose({ shown: shown + 2 * PAGE_ROWS })}
+  >
     Show more (${grouped(total - shown)} left)
   </button>`;
 }

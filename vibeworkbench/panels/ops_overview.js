@@ -2,7 +2,18 @@
 
 import { html, nothing, svg } from "lit-html";
 import { whyNotScan } from "./ops_choice.js";
-import { LOOK_WORD, QUALITY_WORD, absolute, clock, counted, grouped, milliseconds, relative, span, triggerWord } from "./words.js";
+import {
+  LOOK_WORD,
+  QUALITY_WORD,
+  absolute,
+  clock,
+  counted,
+  grouped,
+  milliseconds,
+  relative,
+  span,
+  triggerWord,
+} from "./words.js";
 
 /**
  * @typedef {import("./ops_state.js").State} State
@@ -24,12 +35,17 @@ export function bar(state, title, acts) {
     <header class="vw-bar">
       <h2>${title}</h2>
       ${quality(state)}
-      <span class="vw-asof">${state.asOfMs === null ? nothing : html`as of <time title=${absolute(state.asOfMs)}>${clock(state.asOfMs)}</time>`}</span>
-      ${acts.readOnly
-        ? html`<span class="vw-readonly">Read-only</span>`
-        : html`<div class="vw-scan-buttons">
-            ${scanButton(state, "full", "Full scan", acts)} ${scanButton(state, "incremental", "Incremental scan", acts)}
-          </div>`}
+      <span class="vw-asof"
+        >${state.asOfMs === null ? nothing : html`as of <time title=${absolute(state.asOfMs)}>${clock(state.asOfMs)}</time>`}</span
+      >
+      ${
+        acts.readOnly
+          ? html`<span class="vw-readonly">Read-only</span>`
+          : html`<div class="vw-scan-buttons">
+              ${scanButton(state, "full", "Full scan", acts)}
+              ${scanButton(state, "incremental", "Incremental scan", acts)}
+            </div>`
+      }
     </header>
   `;
 }
@@ -38,7 +54,11 @@ export function bar(state, title, acts) {
 function quality({ connection }) {
   const rtt = connection.rttMs === null ? "" : ` · ${Math.max(1, Math.round(connection.rttMs))} ms`;
   const how = connection.transport === "poll" ? " by polling" : "";
-  const title = { poll: "WebSockets do not get through; messages come by long polling.", socket: "Messages come as they happen.", none: connection.reason }[connection.transport ?? "none"];
+  const title = {
+    poll: "WebSockets do not get through; messages come by long polling.",
+    socket: "Messages come as they happen.",
+    none: connection.reason,
+  }[connection.transport ?? "none"];
   return html`<span class="vw-quality" data-quality=${connection.quality} title=${title}>
     <i aria-hidden="true"></i>${QUALITY_WORD[connection.quality]}${how}<span class="vw-rtt">${rtt}</span>
   </span>`;
@@ -82,8 +102,7 @@ export function connectionNote(state, acts) {
   return html`<div class="vw-banner" data-quality=${connection.quality}>
     <span>
       ${connection.quality === "offline" ? "The server cannot be reached." : "The connection was lost; reconnecting."}
-      ${ready ? `You see what was known at ${clock(asOfMs)}.` : ""}
-      ${next > 1000 ? `Next try in ${span(next)}.` : ""}
+      ${ready ? `You see what was known at ${clock(asOfMs)}.` : ""} ${next > 1000 ? `Next try in ${span(next)}.` : ""}
     </span>
     <button type="button" class="vw-button" @click=${acts.retry}>Retry now</button>
   </div>`;
@@ -119,7 +138,10 @@ function health({ health: { score, at, history }, nowMs }) {
     <h3>Health</h3>
     <div class="vw-score">
       <b>${score === null ? "–" : Math.round(score)}</b>
-      <span class="vw-score-words"><span class="vw-mood">${word}</span>${at ? html`<time title=${absolute(at)}>${relative(at, nowMs)}</time>` : nothing}</span>
+      <span class="vw-score-words"
+        ><span class="vw-mood">${word}</span
+        >${score !== null && at ? html`<time title=${absolute(at)}>${relative(at, nowMs)}</time>` : nothing}</span
+      >
     </div>
     ${sparkline(history, nowMs)}
   </section>`;
@@ -138,7 +160,10 @@ function sparkline(history, nowMs) {
   const x = (/** @type {number} */ atMs) => (200 * (atMs - first.atMs)) / (endMs - first.atMs);
   const y = (/** @type {number} */ score) => 42 - 0.4 * score;
   // The score holds until the next scan says otherwise: steps, not slopes.
-  const steps = points.map(({ atMs, score }, place) => `${place ? `H${x(atMs).toFixed(1)}` : `M${x(atMs).toFixed(1)} ${y(score).toFixed(1)}`}V${y(score).toFixed(1)}`);
+  const steps = points.map(
+    ({ atMs, score }, place) =>
+      `${place ? `H${x(atMs).toFixed(1)}` : `M${x(atMs).toFixed(1)} ${y(score).toFixed(1)}`}V${y(score).toFixed(1)}`,
+  );
   const line = `${steps.join("")}H200`;
   const lowest = Math.min(...points.map(({ score }) => score));
   const label = `Score over the last ${span(endMs - first.atMs)}: now ${Math.round(last.score)}, lowest ${Math.round(lowest)}`;
@@ -146,29 +171,51 @@ function sparkline(history, nowMs) {
     <svg viewBox="0 0 200 44" preserveAspectRatio="none" role="img" aria-label=${label}>
       ${svg`<path class="vw-spark-area" d="${line}V44H0Z"/><path class="vw-spark-line" d="${line}"/>`}
     </svg>
-    <figcaption><span>${span(endMs - first.atMs)} ago</span><span>lowest ${Math.round(lowest)}</span><span>now</span></figcaption>
+    <figcaption>
+      <span>${span(endMs - first.atMs)} ago</span><span>lowest ${Math.round(lowest)}</span><span>now</span>
+    </figcaption>
   </figure>`;
 }
 
 /** @param {State} state */
 function targets({ health: { targets: all } }) {
   if (all.length === 0) return nothing;
-  const worstFirst = [...all].sort((one, other) => (one.score ?? 101) - (other.score ?? 101) || one.target.localeCompare(other.target));
+  const worstFirst = [...all].sort(
+    (one, other) => (one.score ?? 101) - (other.score ?? 101) || one.target.localeCompare(other.target),
+  );
   const rest = worstFirst.slice(TARGETS_SHOWN);
   return html`<section class="vw-card vw-targets" aria-label="Targets">
     <h3>Targets <span class="vw-number">${grouped(all.length)}</span></h3>
-    <ul>${worstFirst.slice(0, TARGETS_SHOWN).map(target)}</ul>
-    ${rest.length > 0 ? html`<details><summary>${counted(rest.length, "more", "more")}</summary><ul>${rest.map(target)}</ul></details>` : nothing}
+    <ul>
+      ${worstFirst.slice(0, TARGETS_SHOWN).map(target)}
+    </ul>
+    ${
+      rest.length > 0
+        ? html`<details>
+            <summary>${counted(rest.length, "more", "more")}</summary>
+            <ul>
+              ${rest.map(target)}
+            </ul>
+          </details>`
+        : nothing
+    }
   </section>`;
 }
 
 /** @param {import("./ops_state.js").TargetHealth} health */
 function target({ target: name, score, worst, issues }) {
   const [tone] = mood(score);
-  const title = score === null ? `${name}: not yet looked at` : issues === 0 ? `${name}: no issue` : `${name}: ${counted(issues, "issue")}, worst ${worst ?? "unknown"}`;
+  const title =
+    score === null
+      ? `${name}: not yet looked at`
+      : issues === 0
+        ? `${name}: no issue`
+        : `${name}: ${counted(issues, "issue")}, worst ${worst ?? "unknown"}`;
   return html`<li data-mood=${tone} title=${title}>
     <span class="vw-target-name">${name}</span>
-    <span class="vw-meter" aria-hidden="true"><i style=${`width:${score === null ? 0 : Math.max(2, score)}%`}></i></span>
+    <span class="vw-meter" aria-hidden="true"
+      ><i style=${`width:${score === null ? 0 : Math.max(2, score)}%`}></i
+    ></span>
     <span class="vw-number">${score === null ? "–" : Math.round(score)}</span>
   </li>`;
 }
@@ -180,7 +227,8 @@ function scans(state) {
   const running = [...state.running.values()];
   return html`<section class="vw-card vw-scans" aria-label="Scans">
     <h3>${running.length > 0 ? "Scanning now" : "Last scan"}</h3>
-    ${running.map((scan) => progress(scan, state.nowMs))} ${state.lastScan === null ? never(running.length) : lastScan(state.lastScan, running.length > 0, state.nowMs)}
+    ${running.map((scan) => progress(scan, state.nowMs))}
+    ${state.lastScan === null ? never(running.length) : lastScan(state.lastScan, running.length > 0, state.nowMs)}
   </section>`;
 }
 
@@ -233,12 +281,18 @@ function lastScan(scan, aside, nowMs) {
       <span class="vw-outcome" data-status=${scan.status}>${scan.status}</span>
       <time class="vw-end" title=${absolute(scan.completedAt)}>${relative(scan.completedAt, nowMs)}</time>
     </div>
-    ${aside
-      ? nothing
-      : html`<dl class="vw-sums">
-            ${sum(scan.findings.total, "findings")} ${sum(scan.issuesFiled, "filed")} ${sum(scan.issuesResolved, "resolved")} ${sum(scan.processedLogs, "records")}
-            <div><dd>${Number.isNaN(tookMs) ? "–" : span(tookMs)}</dd><dt>took</dt></div>
-          </dl>`}
+    ${
+      aside
+        ? nothing
+        : html`<dl class="vw-sums">
+            ${sum(scan.findings.total, "findings")} ${sum(scan.issuesFiled, "filed")}
+            ${sum(scan.issuesResolved, "resolved")} ${sum(scan.processedLogs, "records")}
+            <div>
+              <dd>${Number.isNaN(tookMs) ? "–" : span(tookMs)}</dd>
+              <dt>took</dt>
+            </div>
+          </dl>`
+    }
     <ul class="vw-collectors" aria-label="Collectors">
       ${scan.collectors.map((run) => collector(run, slowestMs))}
     </ul>
@@ -265,7 +319,10 @@ function collector({ name, state, durationMs, reason }, slowestMs) {
  * @param {string} name
  */
 function sum(count, name) {
-  return html`<div><dd>${grouped(count)}</dd><dt>${name}</dt></div>`;
+  return html`<div>
+    <dd>${grouped(count)}</dd>
+    <dt>${name}</dt>
+  </div>`;
 }
 
 /** @param {State} state */
@@ -275,10 +332,11 @@ function schedules({ schedules: all, nowMs }) {
     <h3>Coming up</h3>
     <ul>
       ${all.map(
-        ({ name, cron, scope, timezone, nextFireAt, lastOutcome }) => html`<li title=${`${scope} scan, ${cron} (${timezone})${lastOutcome ? `; last: ${lastOutcome}` : ""}`}>
-          <span><b>${name}</b> <code>${cron}</code> <span class="vw-why">${timezone}</span></span>
-          <time class="vw-end" title=${absolute(nextFireAt)}>${relative(nextFireAt, nowMs)}</time>
-        </li>`,
+        ({ name, cron, scope, timezone, nextFireAt, lastOutcome }) =>
+          html`<li title=${`${scope} scan, ${cron} (${timezone})${lastOutcome ? `; last: ${lastOutcome}` : ""}`}>
+            <span><b>${name}</b> <code>${cron}</code> <span class="vw-why">${timezone}</span></span>
+            <time class="vw-end" title=${absolute(nextFireAt)}>${relative(nextFireAt, nowMs)}</time>
+          </li>`,
       )}
     </ul>
   </section>`;

@@ -116,7 +116,10 @@ export class OpsSource {
     try {
       const answer = await this.#rest.post(`ops/issues/${encodeURIComponent(issueId)}/${verb}`, body);
       const undo = UNDOABLE.has(verb) && issue.state === "open" ? { issueId } : null;
-      this.learn({ type: "panel:acted", data: { issue: answer, notice: this.#notice("good", `${DONE[verb]}: ${title}`, undo) } });
+      this.learn({
+        type: "panel:acted",
+        data: { issue: answer, notice: this.#notice("good", `${DONE[verb]}: ${title}`, undo) },
+      });
     } catch (error) {
       const notice = this.#notice("bad", `Not done: ${sentence(error)}`);
       this.learn({ type: "panel:refused", data: { issueId, notice } });
@@ -135,13 +138,17 @@ export class OpsSource {
     this.learn(message);
     if (message.type === "snapshot") {
       void this.#readSchedules();
+      void this.#readHistory();
       if (this.state.role === null) void this.#readRole();
-      const unresolved = Object.entries(this.state.summary.byState).reduce((sum, [name, { count }]) => sum + (name === "resolved" ? 0 : count), 0);
+      const unresolved = Object.entries(this.state.summary.byState).reduce(
+        (sum, [name, { count }]) => sum + (name === "resolved" ? 0 : count),
+        0,
+      );
       if (unresolved > this.state.issues.size) void this.#readUnresolved();
       this.choose({ shown: this.state.choice.shown });
     }
     // A scan counts sightings of issues whose state does not change: those say no message of their own.
-    if (message.type === "scan-result") void this.#readUnresolved(), void this.#readSchedules();
+    if (message.type === "scan-result") (void this.#readUnresolved(), void this.#readSchedules());
   }
 
   #readSoon() {
@@ -173,7 +180,9 @@ export class OpsSource {
   }
 
   async #readResolved() {
-    await this.#quietly(async () => this.learn({ type: "panel:resolved", data: { items: await this.#list("resolved", 1) } }));
+    await this.#quietly(async () =>
+      this.learn({ type: "panel:resolved", data: { items: await this.#list("resolved", 1) } }),
+    );
   }
 
   /** Polls do not say who we are. */
@@ -181,6 +190,14 @@ export class OpsSource {
     await this.#quietly(async () => {
       const { caller } = await this.#rest.get("status");
       this.learn({ type: "panel:role", data: caller.role });
+    });
+  }
+
+  /** Messages carry each score as it comes; those of the past are in REST alone. */
+  async #readHistory() {
+    await this.#quietly(async () => {
+      const { history } = await this.#rest.get("health");
+      this.learn({ type: "panel:history", data: history });
     });
   }
 
@@ -203,7 +220,11 @@ export class OpsSource {
     let cursor = null;
     for (let page = 0; page < pages && (page === 0 || cursor !== null); page += 1) {
       /** @type {{items: Issue[], nextCursor: string | null}} */
-      const answer = await this.#rest.get("ops/issues", { state, limit: String(PAGE), ...(cursor === null ? {} : { cursor }) });
+      const answer = await this.#rest.get("ops/issues", {
+        state,
+        limit: String(PAGE),
+        ...(cursor === null ? {} : { cursor }),
+      });
       found.push(...answer.items);
       cursor = answer.nextCursor;
     }

@@ -135,7 +135,7 @@ const STEPS = {
   snapshot: (state, data) => ({
     ready: true,
     summary: data.summary,
-    health: data.health,
+    health: { history: state.health.history, ...data.health },
     running: new Map(data.running.map((/** @type {any} */ scan) => [scan.scanId, runningFrom(scan)])),
     lastScan: data.lastScan,
     issues: new Map(data.issues.map((/** @type {Issue} */ issue) => [issue.issueId, issue])),
@@ -160,13 +160,28 @@ const STEPS = {
     const running = new Map(state.running);
     running.delete(scan.scanId);
     const ended = scan.status === "completed" ? `completed: ${scan.findings.total} findings` : "failed";
-    return { running, lastScan: scan, asked: without(state.asked, scan.scope), said: `${capital(scan.scope)} scan ${ended}.` };
+    return {
+      running,
+      lastScan: scan,
+      asked: without(state.asked, scan.scope),
+      said: `${capital(scan.scope)} scan ${ended}.`,
+    };
   },
   issue: (state, data, atMs) => {
     const { issueId, title, severity, type, from, to } = data;
     const known = state.issues.get(issueId);
     const at = new Date(atMs).toISOString();
-    const issue = { firstSeenAt: at, lastSeenAt: at, ...known, issueId, title, severity, type, state: to, stateChangedAt: at };
+    const issue = {
+      firstSeenAt: at,
+      lastSeenAt: at,
+      ...known,
+      issueId,
+      title,
+      severity,
+      type,
+      state: to,
+      stateChangedAt: at,
+    };
     const wished = new Map(state.wished);
     wished.delete(issueId);
     return {
@@ -190,6 +205,7 @@ const STEPS = {
     const fresh = new Map([...state.fresh].filter(([, atMs]) => nowMs - atMs < FRESH_MS));
     return { nowMs, fresh: fresh.size === state.fresh.size ? state.fresh : fresh };
   },
+  "panel:history": (state, history) => ({ health: { ...state.health, history } }),
   "panel:role": (_, role) => ({ role }),
   "panel:schedules": (_, schedules) => ({ schedules }),
   "panel:reading": (state, issueIds) => {
@@ -207,7 +223,11 @@ const STEPS = {
       if (stands !== "resolved" && !there.has(issueId) && instant(stateChangedAt) <= askedAtMs) issues.delete(issueId);
     return { issues };
   },
-  "panel:wished": (state, { issueId, to }) => ({ wished: new Map(state.wished).set(issueId, to), form: null, notice: null }),
+  "panel:wished": (state, { issueId, to }) => ({
+    wished: new Map(state.wished).set(issueId, to),
+    form: null,
+    notice: null,
+  }),
   "panel:acted": (state, { issue, notice }) => ({
     issues: merged(state.issues, [issue]),
     wished: withoutKey(state.wished, issue.issueId),

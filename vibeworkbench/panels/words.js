@@ -16,7 +16,13 @@ export const STATE_WORD = {
 };
 
 /** @type {Record<string, string>} How a collector's look ended. */
-export const LOOK_WORD = { ok: "ok", partial: "partly", failed: "failed", timed_out: "out of time", skipped: "skipped" };
+export const LOOK_WORD = {
+  ok: "ok",
+  partial: "partly",
+  failed: "failed",
+  timed_out: "out of time",
+  skipped: "skipped",
+};
 
 /** Connection quality. */
 export const QUALITY_WORD = {
@@ -131,7 +137,9 @@ function measure(name, value) {
   if (unit === "bytes") return bytes(value);
   if (unit === "s") return span(1000 * value);
   if (unit === "ms") return span(value);
-  return Number.isInteger(value) && Math.abs(value) >= 10_000 && unit !== "pid" ? grouped(value) : String(Number(value.toPrecision(6)));
+  return Number.isInteger(value) && Math.abs(value) >= 10_000 && unit !== "pid"
+    ? grouped(value)
+    : String(Number(value.toPrecision(6)));
 }
 
 /**
