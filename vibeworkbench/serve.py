@@ -29,7 +29,14 @@ class WorkbenchServer(ServerApp):
     """A Jupyter server that keeps the port it found, and says when it is ready."""
 
     ready: Callable[[str], None]
+    needed: tuple[str, ...] = ()
+    """Extensions that are on, whatever the user's configuration says of others."""
     exit_code = 0
+
+    def init_server_extensions(self) -> None:
+        """The needed extensions are on beside those that were configured and found."""
+        self.jpserver_extensions = {**self.jpserver_extensions, **dict.fromkeys(self.needed, True)}
+        super().init_server_extensions()
 
     def _find_http_port(self) -> None:
         # Taken now, not only looked at: between a look and the binding another process may take it.
@@ -106,6 +113,7 @@ def serve(  # noqa: PLR0913 - the options of the command
         config.ServerApp.root_dir = str(root_dir)
     config.VibeworkbenchApp = Config({"data_dir": str(data_dir), "settings_file": str(settings_file or "")})
     server = WorkbenchServer.instance(config=config)
+    server.needed = ("vibeworkbench", "jupyterlab", "voila.server_extension") if lab else ("vibeworkbench",)
     new_token = "" if given else used
     server.ready = ready or (lambda root: _print_ready(root, page="lab" if lab else "", new_token=new_token))
     server.initialize(argv=[], find_extensions=lab)
@@ -116,9 +124,7 @@ def serve(  # noqa: PLR0913 - the options of the command
 
 
 def _config(*, lab: bool, token: str) -> Config:
-    extensions = {"vibeworkbench": True} | ({"jupyterlab": True, "voila.server_extension": True} if lab else {})
     server = {
-        "jpserver_extensions": extensions,
         "default_url": "/lab" if lab else f"{PREFIX}/api/status",
         "port_retries": 0,
         "allow_root": True,  # containers run as root; who may log in is the token's business
