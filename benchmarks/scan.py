@@ -166,7 +166,7 @@ def _p99_while_scanning(server: Server) -> tuple[float, int]:
 
 def _longest(server: Server, callbacks: Path) -> list[dict[str, Any]]:
     callbacks.unlink(missing_ok=True)
-    server.process.send_signal(signal.SIGUSR1)
+    server.process.send_signal(signal.SIGUSR2)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if callbacks.exists() and (text := callbacks.read_text()):

@@ -1,6 +1,6 @@
 """``vibeworkbench serve`` with a clock in each callback of its event loop: how much CPU did the longest one use?
 
-The loop's thread CPU time is read around every callback; at SIGUSR1 the longest ones are written to the file that
+The loop's thread CPU time is read around every callback; at SIGUSR2 the longest ones are written to the file that
 ``BENCH_CALLBACKS`` names and the record starts anew.
 """
 
@@ -39,5 +39,5 @@ def _write(*_: Any) -> None:
 
 
 asyncio.Handle._run = _timed_run  # noqa: SLF001  # the same
-signal.signal(signal.SIGUSR1, _write)
+signal.signal(signal.SIGUSR2, _write)
 sys.exit(main())
