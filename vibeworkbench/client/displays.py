@@ -130,7 +130,8 @@ def facts(pairs: Mapping[str, Cell]) -> Html:
         for name, value in pairs.items()
         if value is not None and value != ""
     ]
-    return Html(f'<div style="padding:2px 0">{"".join(said)}</div>')
+    line = " ".join(said)
+    return Html(f'<div style="padding:2px 0">{line}</div>')
 
 
 def bar(ratio: float, word: str) -> Html:
