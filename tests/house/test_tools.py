@@ -35,6 +35,14 @@ def test_problems_are_counted(script: str, count: int) -> None:
     assert problems.problems_of(proof(script)) == count
 
 
+def test_a_tool_that_hangs_is_a_problem() -> None:
+    """A tool that does not end is ended, with what it started, and counts as one problem."""
+    child = "subprocess.Popen([sys.executable, '-c', 'while True: pass'])"
+    script = f"import subprocess, sys; {child}.wait()"
+    endless = problems.Proof("made up", (sys.executable, "-c", script), "^wrong", limit_s=0.5)
+    assert problems.problems_of(endless) == 1
+
+
 def test_every_proof_can_be_run() -> None:
     """What ``make problems`` calls is there."""
     for each in problems.PROOFS:
