@@ -22,12 +22,17 @@ longest: list[tuple[float, str]] = []
 _run = asyncio.Handle._run  # noqa: SLF001  # a measuring harness, not the product
 
 
+def _name(handle: asyncio.Handle) -> str:
+    task = getattr(handle._callback, "__self__", None)  # noqa: SLF001  # the same
+    return repr(task.get_coro() if isinstance(task, asyncio.Task) else handle)[:300]
+
+
 def _timed_run(handle: asyncio.Handle) -> None:
     before = time.thread_time()
     _run(handle)
     used = time.thread_time() - before
     if used > 0.005 or len(longest) < 10:
-        heapq.heappush(longest, (used, repr(handle)[:300]))
+        heapq.heappush(longest, (used, _name(handle)))
         if len(longest) > 10:
             heapq.heappop(longest)
 
