@@ -569,3 +569,90 @@ async def test_a_clock_that_steps_back_does_no_harm(path):
         mounts.seen.clear()
         mounts.before = None
         assert (await stage.ops.scan(FULL)).issues_resolved == 1
+
+
+async def test_issues_of_targets_that_left_the_settings_are_resolved(path):
+    """The next full scan says why; a scan of one source does not judge that."""
+    probe = Mounts({"http:shop": 0.95}, "mounts", frozenset({"http"}))
+    shop = OpsSettings(targets=(HttpTarget("shop", "http://shop"), HttpTarget("blog", "http://blog")))
+    async with staged(path, probe, settings=shop) as stage:
+        await stage.ops.scan(FULL)
+        assert {one.target for one in (await stage.ops.health()).targets} == {"http:shop", "http:blog"}
+    probe.seen.clear()
+    probe.covered = frozenset()
+    async with staged(path, probe, settings=OpsSettings(targets=(HttpTarget("blog", "http://blog"),))) as stage:
+        await stage.ops.scan(INCREMENTAL)
+        assert (await the_issue(stage)).state == "open"
+        await stage.ops.scan(FULL)
+        assert (await the_issue(stage)).resolution == "its target is no longer in the settings"
+        assert {one.target for one in (await stage.ops.health()).targets} == {"http:blog"}
+
+
+async def test_a_target_removed_in_mid_scan_gets_no_issue(path):
+    """What was seen of it is not filed."""
+    gate, inside = asyncio.Event(), asyncio.Event()
+
+    async def wait(_order):
+        inside.set()
+        await gate.wait()
+
+    probe = Mounts({"http:shop": 0.95}, "mounts", frozenset({"http"}), before=wait)
+    async with staged(path, probe) as stage:
+        added = await stage.ops.add_target(HttpTarget("shop", "http://shop"))
+        begun = await stage.ops.begin(FULL)
+        await inside.wait()
+        await stage.ops.remove_target(added.target_id, "ada")
+        gate.set()
+        assert (await stage.ops.finished(begun.scan_id)).status is Status.completed
+        assert stage.rows(issue) == []
+        assert (await stage.ops.health()).targets == []
+
+
+async def test_a_target_of_the_settings_hides_one_of_rest(path):
+    """It is looked at once, as the settings say; removing the hidden one leaves its issues alone."""
+    probe = Mounts({"http:shop": 0.95}, "mounts", frozenset({"http"}))
+    async with staged(path, probe) as stage:
+        hidden = await stage.ops.add_target(HttpTarget("shop", "http://rest"))
+    fixed = HttpTarget("shop", "http://settings")
+    async with staged(path, probe, settings=OpsSettings(targets=(fixed,))) as stage:
+        await stage.ops.scan(FULL)
+        assert probe.orders[-1].targets == (fixed,)
+        await stage.ops.remove_target(hidden.target_id, "ada")
+        assert (await the_issue(stage)).state == "open"
+
+
+async def test_settings_with_targets_that_cannot_be_meant_are_refused(path):
+    """Two of one name, or a name that could not be told from a part."""
+    shop = HttpTarget("shop", "http://shop")
+    for targets in ((shop, shop), (HttpTarget("a:b", "http://shop"),), (HttpTarget("shop", "shop"),)):
+        with pytest.raises(InvalidInput):
+            async with staged(path, settings=OpsSettings(targets=targets)):
+                pass
+
+
+async def test_a_collector_that_is_no_coroutine_or_ends_the_program_has_failed(path):
+    """A plugin's mistakes stay its own."""
+
+    class Sync(Mounts):
+        def look(self, order):
+            return Look(self.name, LookState.ok)
+
+    class Exits(Lines):
+        async def look(self, order):
+            raise SystemExit
+
+    async with staged(path, Sync(), Exits()) as stage:
+        ended = await stage.ops.scan(FULL)
+        assert [run.state for run in ended.collectors] == ["failed", "failed"]
+
+
+async def test_a_list_of_scans_can_be_limited(path):
+    """By scope and status."""
+    async with staged(path, Mounts()) as stage:
+        full_one, other = await stage.ops.scan(FULL), await stage.ops.scan(INCREMENTAL)
+        assert [one.scan_id for one in (await stage.ops.scans(ScanQuery(scope=["full"]))).items] == [full_one.scan_id]
+        both = (await stage.ops.scans(ScanQuery(status=["completed"]))).items
+        assert {one.scan_id for one in both} == {full_one.scan_id, other.scan_id}
+        for lookup in (stage.ops.finished, stage.ops.one_scan):
+            with pytest.raises(NotFound):
+                await lookup("0" * 32)

@@ -65,7 +65,7 @@ class Keeper:
             await asyncio.wait({self._task})
             self._task = None
         with suppress(Unavailable):
-            await self._record_failures()
+            await self.settle()
 
     def owe(self, failed: Scan) -> None:
         """The failed scan is recorded as soon as storage answers."""
@@ -93,7 +93,7 @@ class Keeper:
                 await asyncio.sleep(min(pause_s, 1.0))
 
     async def _round(self) -> None:
-        await self._record_failures()
+        await self.settle()
         running, mutes_over = await self.database.read(self._looked_up)
         if any(owner == str(self.owner) for owner in running):
             await self.database.write(lambda transaction: beat(transaction, str(self.owner)))
@@ -116,7 +116,12 @@ class Keeper:
         expire_mutes(transaction, rules_of(self.settings), now)
         return balance(transaction, self.targets(transaction.connection), now)
 
-    async def _record_failures(self) -> None:
+    async def settle(self) -> None:
+        """Every failure that was still to be recorded is.
+
+        Raises:
+            Unavailable: The storage still does not answer.
+        """
         for failed in list(self._unrecorded.values()):
             await self.database.write(partial(self._record, failed))
             self._unrecorded.pop(failed.scan_id, None)

@@ -97,6 +97,8 @@ class Line:
     crew: Crew
     settings: OpsSettings
     site: Site
+    targets: Callable[[sa.Connection], frozenset[str]]
+    """Everything that has a health at this moment."""
 
     async def carry_out(self, start: Start, report: ProgressReport) -> tuple[Scan, Books]:
         """The scan has completed: it is filed, and the rooms hear it.
@@ -172,9 +174,17 @@ class Line:
 
     def _file(self, filing: Filing, transaction: Transaction) -> tuple[Scan, Books]:
         now = self.site.clock()
-        completed_at = max(now, filing.scan.started_at)
-        ended = replace(filing, scan=replace(filing.scan, completed_at=completed_at))
-        return file_scan(transaction, ended, rules_of(self.settings), now)
+        ended = replace(filing.scan, completed_at=max(now, filing.scan.started_at))
+        present = self.targets(transaction.connection)
+        evidence = _of_present(filing.evidence, filing.targets - present)
+        filing = replace(filing, scan=ended, evidence=evidence, looked=filing.looked & present, targets=present)
+        return file_scan(transaction, filing, rules_of(self.settings), now)
+
+
+def _of_present(evidence: Evidence, gone: frozenset[str]) -> Evidence:
+    """The evidence without findings about targets that were removed while the scan looked."""
+    left = [finding for finding in evidence.findings if evidence.targets.get(finding.subject) not in gone]
+    return replace(evidence, findings=left)
 
 
 def _active(connection: sa.Connection) -> frozenset[str]:

@@ -132,7 +132,7 @@ class Lookout:
             deadline_s=limit_s,
             progress=lambda processed, total: looking.progress(name, processed, total),
         )
-        task = asyncio.create_task(errand.collector.look(order), name=f"look {name}")
+        task = asyncio.create_task(_looked(errand.collector, order), name=f"look {name}")
         task.add_done_callback(_seen)
         try:
             await asyncio.wait({task}, timeout=limit_s)
@@ -149,6 +149,13 @@ class Lookout:
         if not task.done():
             log.error("collector %s does not end when it is cancelled; it is left alone", name)
             self._lost[name] = task
+
+
+async def _looked(collector: Collector, order: LookOrder) -> Look:
+    try:
+        return await collector.look(order)
+    except SystemExit as error:  # a plugin may end its look, not this server
+        raise RuntimeError("the collector called for the server's exit") from error
 
 
 def _seen(task: asyncio.Task[Look]) -> None:

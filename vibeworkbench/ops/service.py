@@ -86,7 +86,7 @@ class Ops:
         self._database = database
         self._rooms = rooms
         self._collectors = collectors.collectors
-        self._line = Line(database, crew, settings, site)
+        self._line = Line(database, crew, settings, site, self._healthy_names)
         self._register = TargetRegister(from_settings(settings.targets))
         self._metrics = OpsMetrics(site.registry)
         self._keeper = Keeper(database, settings, site.clock, self._healthy_names, self._metrics.balanced)
@@ -149,6 +149,11 @@ class Ops:
         self._running[wanted.scan_id] = task
         return wanted
 
+    @property
+    def unrecorded(self) -> frozenset[str]:
+        """Ids of the failed scans that storage could not record yet."""
+        return self._keeper.owes
+
     async def finished(self, scan_id: str) -> Scan:
         """The scan as it ended, ``completed`` or ``failed``; waits for one that this server runs.
 
@@ -178,6 +183,7 @@ class Ops:
             revision = claim(transaction, wanted, owner, self._keeper.watch.is_dead)
             return Start(wanted, owner, revision, mine, self._names(targets))
 
+        await self._keeper.settle()
         return await self._database.write(work)
 
     async def _carried_out(self, start: Start) -> Scan:

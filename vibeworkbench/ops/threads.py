@@ -43,5 +43,6 @@ def _result(future: asyncio.Future[T], result: T) -> None:
 
 
 def _error(future: asyncio.Future[Any], error: BaseException) -> None:
+    fits = isinstance(error, Exception) and not isinstance(error, StopIteration)  # what a future may raise
     if not future.done():
-        future.set_exception(error if isinstance(error, Exception) else RuntimeError(type(error).__name__))
+        future.set_exception(error if fits else RuntimeError(type(error).__name__))
