@@ -1,0 +1,280 @@
+"""The command line, run as people and programs run it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "vibeworkbench"]
+ESCAPE = re.compile(r"\x1b\[")
+
+
+@pytest.fixture(scope="module")
+def server(start_server):
+    return start_server("", "--no-lab")
+
+
+@pytest.fixture
+def shell(server, tmp_path):
+    """Runs the command against the server; returns the finished process."""
+
+    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=environment(server, tmp_path, **changed),
+            stdin=subprocess.DEVNULL,
+            timeout=100,
+        )
+
+    return run
+
+
+def environment(server, runtime: Path, **changed: str) -> dict[str, str]:
+    """A user's environment that names the server, and nothing that this test run has set."""
+    named = {"VIBEWORKBENCH_URL": server.url, "VIBEWORKBENCH_TOKEN": server.token, "JUPYTER_RUNTIME_DIR": str(runtime)}
+    return {**os.environ, **named, "COLUMNS": "100", **changed}
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield str(reserved.getsockname()[1])
+
+
+COMMANDS = [
+    [],
+    ["start"],
+    ["serve"],
+    ["scan"],
+    ["issues"],
+    *(["issues", verb] for verb in ("list", "show", "acknowledge", "claim", "resolve", "mute", "reopen")),
+    ["targets"],
+    *(["targets", verb] for verb in ("list", "add", "remove")),
+    ["schedules"],
+    *(["schedules", verb] for verb in ("list", "run")),
+    ["rooms"],
+    *(["rooms", verb] for verb in ("list", "tail")),
+    ["status"],
+    ["doctor"],
+    ["db"],
+    *(["db", verb] for verb in ("status", "upgrade")),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(command, capfd):
+    from vibeworkbench.cli.app import run
+
+    assert run([*command, "--help"]) == 0
+    text = capfd.readouterr().out
+    assert "Usage: vibeworkbench" in text
+    assert "\\b" not in text
+
+
+def test_a_scan_prints_a_table_that_names_what_is_wrong(shell, closed_port):
+    assert shell("targets", "add", "tcp", "gone", f"127.0.0.1:{closed_port}").returncode == 0
+    first = shell("scan", "full", "--source", "tcp", "--source", "host")
+    assert first.returncode == 0, first.stderr
+    assert "Full scan completed" in first.stdout
+    assert re.search(r"^tcp +ok", first.stdout, re.MULTILINE)
+    assert re.search(r"^high +gone refuses connections", first.stdout, re.MULTILINE)
+    assert re.search(r"Changed: \d+ new, \d+ resolved", first.stdout)
+    assert "full scan: " in first.stderr, "without a terminal progress is a line for each step"
+    assert not ESCAPE.search(first.stdout + first.stderr)
+
+    assert shell("scan", "--source", "tcp", "--fail-on", "high").returncode == 1
+    assert shell("scan", "--source", "tcp", "--fail-on", "critical").returncode == 0
+
+    listed = json.loads(shell("issues", "--json", "--severity", "high").stdout)
+    assert listed["nextCursor"] is None
+    issue = next(each for each in listed["items"] if each["subject"] == "tcp:gone")
+    short = issue["issueId"][:8]
+    assert short in shell("issues").stdout
+
+    assert shell("issues", "acknowledge", short, "--note", "seen").stdout.startswith("acknowledged")
+    assert shell("issues", "claim", short).stdout.startswith("in progress")
+    assert json.loads(shell("issues", "mute", short, "--until", "2h", "--json").stdout)["mutedUntil"].endswith("Z")
+    assert shell("issues", "reopen", short).stdout.startswith("open")
+    assert shell("issues", "resolve", short, "mended").stdout.startswith("resolved")
+    shown = shell("issues", "show", short).stdout
+    assert "resolution: mended" in shown
+    assert "in_progress" in shown
+    again = shell("issues", "resolve", short, "again", "--json")
+    assert again.returncode == 1
+    error = json.loads(again.stderr)["error"]
+    assert error["code"] == "conflict"
+    assert error["requestId"]
+
+    refused = shell("targets", "remove", "gone")
+    assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
+    assert shell("targets", "remove", "gone", "--yes").returncode == 0
+    assert "gone" not in shell("targets").stdout
+
+
+def test_json_of_a_scan_is_the_scan_as_rest_answers_it(shell, server):
+    run = shell("scan", "incremental", "--json")
+    said = json.loads(run.stdout)
+    with server.http() as http:
+        answered = http.get(f"api/ops/scans/{said['scanId']}").json()
+    assert {name: answered[name] for name in said} == said
+
+
+def test_a_scan_need_not_be_waited_for_and_can_be_watched_later(shell):
+    scan_id = json.loads(shell("scan", "--no-wait", "--json").stdout)["scanId"]
+    watched = shell("scan", "--attach", "--json")
+    assert watched.returncode == 0, watched.stderr
+    assert len(scan_id) == len(json.loads(watched.stdout)["scanId"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (["scan", "everything"], "scope"),
+        (["scan", "--since", "yesterday"], "since"),
+        (["issues", "--state", "odd"], "state"),
+        (["targets", "add", "tcp", "x", "nowhere"], None),
+        (["targets", "add", "http", "x", "http://h/", "--set", "novel=1"], "novel"),
+        (["no-such-command"], None),
+        (["scan", "--no-such-option"], None),
+    ],
+)
+def test_what_cannot_be_meant_is_2_and_names_the_field(shell, arguments, field):
+    plain = shell(*arguments)
+    assert plain.returncode == 2
+    assert plain.stderr.startswith("vibeworkbench: ")
+    assert "Traceback" not in plain.stderr
+    error = json.loads(shell(*arguments, "--json").stderr)["error"]
+    assert field is None or error["details"]["field"] == field
+
+
+def test_refused_is_3_and_unreachable_is_4(shell, closed_port):
+    assert shell("status", VIBEWORKBENCH_TOKEN="wrong").returncode == 3
+    assert shell("rooms", "tail", "ops-monitor-broadcast", VIBEWORKBENCH_TOKEN="wrong").returncode == 3
+    away = shell("status", VIBEWORKBENCH_URL=f"http://127.0.0.1:{closed_port}")
+    assert (away.returncode, "vibeworkbench start" in away.stderr) == (4, True)
+    assert shell("--url", f"http://127.0.0.1:{closed_port}", "issues").returncode == 4
+    none = shell("status", VIBEWORKBENCH_URL="")
+    assert (none.returncode, "no running workbench" in none.stderr) == (4, True)
+
+
+def test_a_room_is_tailed_from_any_place(shell):
+    shell("scan", "incremental")
+    run = shell("rooms", "tail", "ops-monitor-broadcast", "main", "--since", "0", "-n", "3", "--json")
+    messages = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [message["seq"] for message in messages] == [1, 2, 3]
+    assert messages[0]["type"] == "scan-start"
+    plain = shell("rooms", "tail", "ops-monitor-broadcast", "--since", "0", "-n", "1").stdout
+    assert re.match(r"\d\d:\d\d:\d\d +1 scan-start ", plain)
+    assert shell("rooms", "tail", "no-such-party").returncode == 1
+
+
+def test_lists_of_schedules_rooms_and_the_status(shell):
+    assert "0 */4 * * *" in shell("schedules").stdout
+    assert shell("schedules", "run", "incremental").returncode == 0
+    assert shell("schedules", "run", "no-such").returncode == 1
+    assert "ops-monitor-broadcast" in shell("rooms").stdout
+    assert "ops-monitor-broadcast" in {each["party"] for each in json.loads(shell("rooms", "--json").stdout)["items"]}
+    status = shell("status")
+    assert (status.returncode, "storage" in status.stdout) == (0, True)
+    assert json.loads(shell("status", "--json").stdout)["caller"]["role"] == "admin"
+
+
+def test_the_doctor_finds_a_healthy_server_healthy_and_a_missing_one_missing(shell, tmp_path, closed_port):
+    well = shell("doctor", "--json", VIBEWORKBENCH_DATA=str(tmp_path / "data"))
+    checks = {each["name"]: each for each in json.loads(well.stdout)["items"]}
+    assert {"python", "packages", "disk space", "server", "token", "storage", "live messages"} <= set(checks)
+    assert checks["live messages"]["state"] == "ok"
+    assert checks["token"]["state"] == "ok"
+    away = shell("doctor", VIBEWORKBENCH_URL=f"http://127.0.0.1:{closed_port}")
+    assert away.returncode == 1
+    assert "vibeworkbench start" in away.stdout
+
+
+def test_the_doctor_finds_what_others_may_read(shell, tmp_path):
+    left = tmp_path / "vibeworkbench-1.json"
+    left.write_text("{}")
+    left.chmod(0o644)
+    checks = {each["name"]: each for each in json.loads(shell("doctor", "--json").stdout)["items"]}
+    assert checks["runtime files"]["state"] == "fail"
+    assert "chmod 600" in checks["runtime files"]["remedy"]
+    left.chmod(0o600)
+    checks = {each["name"]: each for each in json.loads(shell("doctor", "--json").stdout)["items"]}
+    assert checks["runtime files"]["state"] == "ok"
+
+
+def test_the_database_is_upgraded_without_a_server(shell, tmp_path):
+    data = str(tmp_path / "data")
+    assert shell("db", "status", "--data", data).returncode == 1
+    assert "upgraded from empty" in shell("db", "upgrade", "--data", data).stdout
+    assert json.loads(shell("db", "upgrade", "--data", data, "--json").stdout)["changed"] is False
+    assert shell("db", "status", "--data", data).returncode == 0
+
+
+def test_a_reader_that_has_enough_is_no_failure(server, tmp_path):
+    command = shlex.join([*COMMAND, "rooms", "tail", "ops-monitor-broadcast", "--since", "0", "--json"])
+    run = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | head -n 1"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment(server, tmp_path),
+        timeout=100,
+    )
+    assert json.loads(run.stdout)["seq"] == 1
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_ctrl_c_says_that_the_scan_goes_on(server, tmp_path, shell):
+    shell("targets", "add", "tcp", "silent", "10.255.255.1:9", "--set", "timeout_s=5")
+    command = [*COMMAND, "scan", "--source", "tcp"]
+    env = environment(server, tmp_path)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        first = watching.stderr.readline()
+        assert first.startswith("full scan:")
+        watching.send_signal(signal.SIGINT)
+        _, rest = watching.communicate(timeout=60)
+    assert watching.returncode == 130
+    assert "goes on in the server" in rest
+    assert "--attach" in rest
+    finished = shell("scan", "--source", "tcp", "--attach")
+    assert finished.returncode == 0, finished.stderr
+    shell("targets", "remove", "silent", "--yes")
+
+
+@pytest.mark.parametrize(("changed", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colour_unless_it_wants_none(server, tmp_path, changed, coloured):
+    text = on_terminal([*COMMAND, "status"], environment(server, tmp_path, TERM="xterm-256color", **changed))
+    assert "storage" in text
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", text)) is coloured
+
+
+def on_terminal(command: list[str], env: dict[str, str]) -> str:
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True) as process:
+        os.close(theirs)
+        text = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                text += os.read(ours, 65536)
+            except OSError:  # the last one who had the terminal open is gone
+                break
+        process.wait(60)
+    os.close(ours)
+    return text.decode()
