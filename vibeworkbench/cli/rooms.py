@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import select
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +15,11 @@ from rich.text import Text
 
 from vibeworkbench.cli.arguments import WithDefault, json_option, workbench
 from vibeworkbench.cli.output import console, emit_items, faint, safe, show, table, warn
-from vibeworkbench.client.rooms import Connection, Message
+from vibeworkbench.client.rooms import Connection, Message, RoomSubscription
 
 LONGEST_DATA = 400
+LOOK_AGAIN_S = 1.0
+"""How long a quiet room keeps a reader that has left from being noticed."""
 
 
 @click.group(cls=WithDefault)
@@ -71,11 +76,27 @@ def tail(ctx: click.Context, /, *, party: str, room: str, as_json: bool, count: 
     """
     with workbench(ctx) as found, found.room(party, room, on_connection=_Said(), **place) as joined:
         joined.wait_joined()
-        for message in itertools.islice(joined, count):
+        for message in itertools.islice(_read(joined), count):
             if as_json:
                 click.echo(msgspec.json.encode(message.wire()))
             else:
                 _show(message)
+
+
+def _read(joined: RoomSubscription) -> Iterator[Message]:
+    while not _is_unread():
+        message = joined.next(LOOK_AGAIN_S)
+        if message is not None:
+            yield message
+        elif joined.connection.quality == "closed":
+            return
+
+
+def _is_unread() -> bool:
+    """Whether nobody reads what we write any more, as in ``... | head -n 1``: said without writing."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))
 
 
 class _Said:
