@@ -52,7 +52,7 @@ def start(
 
     where = data_dir or default_data_dir()
     token = os.environ.get("VIBEWORKBENCH_TOKEN") or secrets.token_urlsafe(32)
-    root_dir = notebooks(where)
+    root_dir = notebooks(Path(str(files("vibeworkbench"))), where)
 
     def welcome(root_url: str) -> None:
         guest = threading.Thread(target=_welcome, args=(root_url, token, root_dir, with_scan), daemon=True)
@@ -73,9 +73,8 @@ def start(
     )
 
 
-def notebooks(data_dir: Path) -> Path:
+def notebooks(package: Path, data_dir: Path) -> Path:
     """The notebooks' directory: the checkout's, else copies of the packaged ones that the user may change."""
-    package = Path(str(files("vibeworkbench")))
     checkout = package.parent / "notebooks"
     if (package.parent / "pyproject.toml").is_file() and checkout.is_dir():
         return checkout

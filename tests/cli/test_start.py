@@ -1,0 +1,94 @@
+"""``vibeworkbench start``: what a newcomer sees after ``make workbench``."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from vibeworkbench.cli.start import notebooks
+
+COMMAND = [sys.executable, "-m", "vibeworkbench", "start", "--no-browser", "--port", "0"]
+
+
+@pytest.fixture
+def environment(tmp_path):
+    named = {
+        "VIBEWORKBENCH_TOKEN": "a-token",
+        "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+    }
+    without = {"VIBEWORKBENCH_URL", "NO_COLOR"}
+    return {**{name: value for name, value in os.environ.items() if name not in without}, **named}
+
+
+@pytest.mark.slow
+def test_it_serves_scans_says_where_everything_is_and_ends_with_ctrl_c(tmp_path, environment):
+    command = [*COMMAND, "--data", str(tmp_path / "data")]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as started:
+        lines = []
+        for line in started.stdout:
+            lines.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        text = "".join(lines)
+        lab = re.search(r"JupyterLab +(http://\S+/)lab\?token=a-token", text)
+        assert lab, text
+        answered = httpx.get(f"{lab[1]}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"})
+        assert [scan["status"] for scan in answered.json()["items"]] == ["completed"]
+        for page in ("lab", "lab/tree/tour.ipynb", "voila/render/dashboards/operations.ipynb"):
+            assert f"{lab[1]}{page}?token=a-token" in text
+        assert httpx.get(f"{lab[1]}lab?token=a-token", follow_redirects=True).status_code == 200
+        started.send_signal(signal.SIGINT)
+        started.communicate(timeout=60)
+    assert started.returncode == 0
+    assert "Full scan completed" in text
+    assert "Warning" not in text
+
+
+@pytest.mark.slow
+def test_without_a_scan_there_is_none(tmp_path, environment):
+    command = [*COMMAND, "--no-scan", "--data", str(tmp_path / "data")]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as started:
+        text = "".join(iter(started.stdout.readline, "Ctrl-C stops the server.\n"))
+        root = re.search(r"(http://\S+/)lab\?", text)[1]
+        answered = httpx.get(f"{root}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"})
+        assert answered.json()["items"] == []
+        started.terminate()
+        started.communicate(timeout=60)
+
+
+def test_a_port_that_is_taken_is_a_sentence(tmp_path, environment):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = [*COMMAND[:-1], str(taken.getsockname()[1]), "--data", str(tmp_path / "data")]
+        run = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60)
+    assert run.returncode == 4
+    assert re.search(r"^vibeworkbench: port \d+ of 127.0.0.1: ", run.stderr, re.MULTILINE)
+    assert "Traceback" not in run.stderr
+
+
+def test_a_checkout_is_worked_in_and_a_package_is_copied_once(tmp_path):
+    package, data = tmp_path / "site" / "vibeworkbench", tmp_path / "data"
+    tour = package / "notebooks" / "dashboards" / "operations.ipynb"
+    tour.parent.mkdir(parents=True)
+    tour.write_text("{}")
+    assert notebooks(package, data) == data / "notebooks"
+    copy = data / "notebooks" / "dashboards" / "operations.ipynb"
+    copy.write_text('{"mine": true}')
+    notebooks(package, data)
+    assert copy.read_text() == '{"mine": true}', "what the user changed stays"
+    (package.parent / "pyproject.toml").touch()
+    (package.parent / "notebooks").mkdir()
+    assert notebooks(package, data) == package.parent / "notebooks"
