@@ -165,6 +165,17 @@ class FrameLog:
             data = block.selected(offset, live_from)
         return data, block.end, block.last_seq
 
+    def unrecorded(self, start: int, end: int) -> bytes:
+        """The frames outside the history between two offsets, joined; those that are forgotten are missing."""
+        found: list[bytes] = []
+        for block in self._blocks:
+            if block.end > start and block.start < end and block.recorded < len(block.ends):
+                data, origin = block.joined(), block.start
+                found += [
+                    data[a:b] for a, b, _, recorded in block.frames() if not recorded and start <= origin + a < end
+                ]
+        return b"".join(found)
+
     def recorded_after(self, seq: int, limit: int) -> list[tuple[int, bytes]]:
         """At most ``limit`` recorded frames after ``seq`` (from ``floor_seq`` on), each with its ``seq``."""
         found: list[tuple[int, bytes]] = []

@@ -194,6 +194,9 @@ class History:
         """The last ``seq`` that ``member`` has: it is live, or was so slow that the ring has moved on."""
         log = self._room.log
         cursor = log.offset_after(after)
+        if member.live_from < cursor:  # it was here for what was announced before: that is not in its history
+            announced, member.live_from = log.unrecorded(member.live_from, cursor), cursor
+            await self._feed(member, announced)
         while cursor >= log.start:
             if cursor == log.head:
                 member.cursor = cursor

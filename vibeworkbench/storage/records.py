@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from vibeworkbench.errors import Unavailable
 from vibeworkbench.storage import dialects
 
 T = TypeVar("T")
@@ -164,6 +165,7 @@ class Database:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="vw-read")
         self._listener: Callable[[Sequence[Event]], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
 
     def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """``listener`` gets the events of every later commit, in commit order, on the event loop that calls this."""
@@ -176,11 +178,11 @@ class Database:
         Raises:
             Unavailable: The storage is busy, full or gone; nothing of the work is stored.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
+        return (await self._run(self._writer, lambda: self._committed(work)))[0]
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
         """What ``work`` returned, seen at one instant of the database."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+        return await self._run(self._readers, lambda: self.read_now(work))
 
     async def record(self, messages: Sequence[Message]) -> list[Event]:
         """``messages`` are committed in one transaction, and handed to the listener before the caller goes on.
@@ -188,8 +190,12 @@ class Database:
         Raises:
             Unavailable: The storage is busy, full or gone; none of them is stored.
         """
-        _, events = await asyncio.get_running_loop().run_in_executor(self._writer, self._committed, _only_say(messages))
-        return events
+        return (await self._run(self._writer, lambda: self._committed(_only_say(messages))))[1]
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        if self._is_closed:
+            raise Unavailable("the storage is closed: the server is stopping")
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """Like ``write``, for callers that may wait (the writer thread, migrations, the command line)."""
@@ -212,7 +218,8 @@ class Database:
             return work(connection)
 
     def close(self) -> None:
-        """All work that was taken is done; the connections are closed."""
+        """All work that was taken is done, no more is taken, and the connections are closed."""
+        self._is_closed = True
         self._writer.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self.engine.dispose()

@@ -50,6 +50,10 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
         """
         return await self.caller_for(self.role, "read")
 
+    def skip_check_origin(self) -> bool:
+        """No: with a token, a foreign page is still foreign; the server's ``allow_origin`` lets it in."""
+        return False
+
     async def open(self, *args: Any, **kwargs: Any) -> None:
         """A refused caller is told why and sent away; any other has ``joined``."""
         if self._refusal is not None:
