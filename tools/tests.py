@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PURE = ("vibeworkbench/*/model.py", "vibeworkbench/ops/issues.py", "vibeworkbench/ops/health.py")
 PACKAGE_FLOOR_PERCENT = 90.0
-REPORT = ROOT / ".coverage.json"
+REPORT = ROOT / "build" / "coverage.json"
 
 
 def main() -> None:
@@ -45,6 +45,7 @@ def run_tests(arguments: list[str]) -> bool:
 
 def measured() -> dict[str, Any]:
     """Coverage's report over all processes; also written as ``coverage.xml`` for machines that draw it."""
+    REPORT.parent.mkdir(exist_ok=True)
     for command in ("combine --quiet", f"json --quiet -o {REPORT}", "xml --quiet -o coverage.xml"):
         subprocess.run([sys.executable, "-m", "coverage", *command.split()], cwd=ROOT, check=True, stdout=sys.stderr)
     report: dict[str, Any] = json.loads(REPORT.read_text())
