@@ -1,13 +1,13 @@
 """Every failure that has a name.
 
-    WorkbenchError
-    ├── InvalidInput      the caller sent what cannot be meant          400 · 4400 · exit 2
-    ├── NotAllowed        known caller, missing right                   403 · 4403 · exit 3
-    ├── NotFound          no such thing, or none the caller may know of 404 · 4404 · exit 1
-    ├── Conflict          the state does not allow it                   409 ·      · exit 1
-    ├── LimitExceeded     too large (413) or too often (429)            413/429 · 4429 · exit 1
-    ├── Unavailable       passing trouble; the only temporary one       503 · 1011 · exit 4
-    └── UpstreamFailed    somebody we asked failed                      500 · 1011 · exit 1
+WorkbenchError
+├── InvalidInput      the caller sent what cannot be meant          400 · 4400 · exit 2
+├── NotAllowed        known caller, missing right                   403 · 4403 · exit 3
+├── NotFound          no such thing, or none the caller may know of 404 · 4404 · exit 1
+├── Conflict          the state does not allow it                   409 ·      · exit 1
+├── LimitExceeded     too large (413) or too often (429)            413/429 · 4429 · exit 1
+├── Unavailable       passing trouble; the only temporary one       503 · 1011 · exit 4
+└── UpstreamFailed    somebody we asked failed                      500 · 1011 · exit 1
 """
 
 from __future__ import annotations

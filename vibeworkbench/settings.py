@@ -1,7 +1,7 @@
 """Every setting, with its meaning, unit and default. Frozen; read once at start-up from a TOML file.
 
-The file is ``vibeworkbench.toml`` in the data directory, or the one named by ``VIBEWORKBENCH_SETTINGS``. Unknown keys and
-wrong types are refused with the key's name: a misspelt setting never passes silently.
+The file is ``vibeworkbench.toml`` in the data directory, or the one named by ``VIBEWORKBENCH_SETTINGS``. Unknown keys
+and wrong types are refused with the key's name: a misspelt setting never passes silently.
 """
 
 from __future__ import annotations

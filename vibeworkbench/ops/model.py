@@ -1,6 +1,6 @@
 """What a scan looks at, what it saw and what it thinks of it. Pure values: no clock, no file, no socket.
 
-    ScanRequest → collectors look → Snapshot of Looks of Observations → checks judge → Findings → issues (see issues.py)
+ScanRequest → collectors look → Snapshot of Looks of Observations → checks judge → Findings → issues (see issues.py)
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Period:
 class Filters:
     """What limits a scan; empty means no limit.
 
-    ``sources`` limits what is read. ``severities``, ``types`` and ``period`` limit what is reported: all that was read is
-    judged and filed.
+    ``sources`` limits what is read. ``severities``, ``types`` and ``period`` limit what is reported: all that was read
+    is judged and filed.
     """
 
     sources: frozenset[str] = frozenset()
@@ -64,7 +64,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class ScanRequest:
-    """A wish to scan, whoever has it. ``trigger`` is who or what asked, for instance ``rest:ada`` or ``schedule:full``."""
+    """A wish to scan, whoever has it. ``trigger`` is who or what asked, as in ``rest:ada`` or ``schedule:full``."""
 
     scope: Scope
     trigger: str
@@ -95,7 +95,7 @@ class Look:
         collector: The collector's name.
         state: How the look ended.
         observations: What was seen, also when the look did not get to its end.
-        covered: Subjects (or subject prefixes ending in ``*``) that were looked at; ``None`` with state ``ok`` means all.
+        covered: Subjects (or subject prefixes ending in ``*``) that were looked at; ``None`` and ``ok`` mean all.
         records: Records read (log lines, processes, probes ...), for ``processedLogs`` and progress.
         cursors: Source → durable position to continue from; moves in the transaction that files the findings.
         duration_ms: How long it took.
@@ -177,5 +177,5 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """32 hexadecimal digits that say which trouble this is, equal for the same trouble in every scan."""
-        said = "\x1f".join((self.check, self.subject, self.signature))
+        said = f"{self.check}\x1f{self.subject}\x1f{self.signature}"
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
