@@ -129,14 +129,20 @@ class Ops:
             raise _could_not_run(ended)
         return ended
 
-    async def begin(self, request: ScanRequest) -> Scan:
-        """The scan, claimed and under way; ``finished`` waits for its end. Raises as ``scan`` does."""
+    async def begin(self, request: ScanRequest, also: Callable[[Transaction, str], None] | None = None) -> Scan:
+        """The scan, claimed and under way; ``finished`` waits for its end. Raises as ``scan`` does.
+
+        Args:
+            request: What is asked.
+            also: Called with the scan's id in the transaction that claims it: what it writes is stored if and only if
+                the scan is claimed, and a ``Conflict`` that it raises keeps the scan from being claimed.
+        """
         if self._stopping:
             raise Unavailable("the server is stopping", retry_after_s=5.0)
         request = replace(request, trigger=request.trigger[:256])
         wanted = Scan(uuid.uuid4().hex, request, Status.running, self._clock())
         try:
-            begun = await self._claimed(wanted)
+            begun = await self._claimed(wanted, also)
         except (Conflict, InvalidInput):
             raise
         except Exception as error:  # border: a scan that cannot run is said at once, whatever is wrong with storage
@@ -174,10 +180,12 @@ class Ops:
             raise NotFound("there is no such scan", scanId=scan_id)
         return scan_of(row)
 
-    async def _claimed(self, wanted: Scan) -> Start:
+    async def _claimed(self, wanted: Scan, also: Callable[[Transaction, str], None] | None) -> Start:
         owner = str(self._keeper.owner)
 
         def work(transaction: Transaction) -> Start:
+            if also is not None:
+                also(transaction, wanted.scan_id)
             targets = active(self._register.all(transaction.connection))
             mine = errands(self._collectors, targets, wanted.request.filters.sources)
             revision = claim(transaction, wanted, owner, self._keeper.watch.is_dead)
