@@ -3,108 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager, closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from vibeworkbench.errors import Conflict, NotFound
-from vibeworkbench.ops.checks import Checks
-from vibeworkbench.ops.collectors import Collectors, LookOrder
-from vibeworkbench.ops.line import Site
-from vibeworkbench.ops.model import Look, LookState, ScanRequest, Scope
-from vibeworkbench.ops.service import Ops
-from vibeworkbench.ops.wire import ScanQuery
-from vibeworkbench.rooms.service import Rooms
+from tests.schedules.staging import HOURLY, NOON, Clock, Gate, Server
+from vibeworkbench.errors import Conflict, NotFound, Unavailable
+from vibeworkbench.ops.model import ScanRequest, Scope
 from vibeworkbench.schedules.model import schedules_from
-from vibeworkbench.schedules.service import Schedules, Standing
-from vibeworkbench.settings import OpsSettings, RoomSettings, ScheduleSettings, StorageSettings
-from vibeworkbench.storage import schema
-from vibeworkbench.workbench import open_database
-
-NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-HOURLY = ScheduleSettings(name="hourly", cron="0 * * * *", scope="full", grace_s=1800)
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        """The present instant."""
-        return self.now
-
-
-class Gate:
-    """A collector whose look lasts until the gate is opened."""
-
-    name = "gate"
-    kinds: frozenset[str] = frozenset()
-    type = "availability"
-
-    def __init__(self) -> None:
-        self.looking = asyncio.Event()
-        self.opened = asyncio.Event()
-
-    async def look(self, order: LookOrder) -> Look:
-        """Nothing, once the gate is open."""
-        self.looking.set()
-        await self.opened.wait()
-        return Look(self.name, LookState.ok)
-
-
-class Server:
-    """One server's services on a database that others may share."""
-
-    def __init__(self, folder: Path, clock: Clock, *schedules: ScheduleSettings, gates: tuple[Gate, ...] = ()) -> None:
-        self.database = open_database(StorageSettings(), folder)
-        schema.upgrade(self.database.engine)
-        registry = CollectorRegistry()
-        self.rooms = Rooms(database=self.database, settings=RoomSettings(), registry=registry)
-        self.ops = Ops(
-            database=self.database,
-            rooms=self.rooms,
-            collectors=Collectors(gates),
-            checks=Checks(()),
-            settings=OpsSettings(),
-            site=Site({}, registry, clock),
-        )
-        self.schedules = Schedules(
-            database=self.database, ops=self.ops, schedules=schedules_from(schedules or (HOURLY,)), clock=clock
-        )
-
-    async def start(self) -> None:
-        """Everything runs but the clock's own loop: tests say when to look."""
-        await self.rooms.start()
-        await self.ops.start()
-        await self.schedules.start()
-        await self.schedules.stop()
-
-    async def stop(self) -> None:
-        """Nothing runs."""
-        await self.schedules.stop()
-        await self.ops.stop()
-        await self.schedules.settled()
-        await self.rooms.stop()
-        self.database.close()
-
-    async def looked(self) -> None:
-        """What was due has been started and has ended."""
-        await self.schedules.fire_due()
-        await self.schedules.settled()
-
-    async def triggers(self) -> list[str]:
-        """What the scans that there are were started by, oldest first."""
-        return [each.trigger for each in reversed((await self.ops.scans(ScanQuery())).items)]
-
-    async def standing(self) -> Standing:
-        """The first schedule's."""
-        return (await self.schedules.standings())[0]
+from vibeworkbench.schedules.service import Schedules
+from vibeworkbench.settings import ScheduleSettings, StorageSettings
 
 
 @pytest.fixture
@@ -229,6 +141,36 @@ async def test_a_slot_whose_scope_is_being_scanned_is_skipped_and_says_so(runnin
         last = (await server.standing()).last
         assert (last.outcome, last.scan_id) == ("skipped: already running", begun.scan_id)
     await server.ops.finished(begun.scan_id)
+
+
+async def test_a_slot_that_storage_refused_is_made_up_once_storage_answers(running, tmp_path: Path) -> None:
+    """However often it is tried meanwhile, one scan is said to have failed; then one completes."""
+    clock = Clock()
+    server = await running(tmp_path, clock, storage=StorageSettings(busy_timeout_s=0.01))
+    clock.now += timedelta(hours=1)
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(3):
+            await server.looked()
+        other.execute("ROLLBACK")
+    await server.ops.scan(ScanRequest(Scope.incremental, "rest:ada"))
+    await server.looked()
+    ended = sorted((each.trigger, each.status) for each in await server.scans())
+    slot = "schedule:hourly"
+    assert ended == [("rest:ada", "completed"), (slot, "completed"), (slot, "failed")]
+    assert (await server.standing()).last.outcome == "completed"
+
+
+async def test_a_stopping_server_leaves_its_slot_to_others(running, tmp_path: Path) -> None:
+    """What becomes due while a server stops is run by the next one."""
+    clock = Clock()
+    stopping, other = [await running(tmp_path, clock) for _ in range(2)]
+    clock.now += timedelta(hours=1)
+    await stopping.ops.stop()
+    with pytest.raises(Unavailable):
+        await stopping.schedules.fire_due()
+    await other.looked()
+    assert await other.triggers() == ["schedule:hourly"]
 
 
 async def test_a_scan_started_by_hand_is_told_like_any_other(running, tmp_path: Path) -> None:

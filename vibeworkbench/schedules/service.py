@@ -1,20 +1,26 @@
-"""The clock that starts scans. It trusts no wait: what is due is read off the present instant each time it wakes."""
+"""The clock that starts scans. It trusts no wait: what is due is read off the present instant each time it wakes.
+
+A slot is claimed in the transaction that claims its scan, so there is nothing in between in which a server could die: a
+slot without a scan is free, and whoever looks next makes it up; a slot with one is told by that scan, however it ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from vibeworkbench.errors import Conflict, NotFound, Unavailable, WorkbenchError
+from vibeworkbench.errors import Conflict, NotFound, Unavailable, UpstreamFailed, WorkbenchError
 from vibeworkbench.ops.model import ScanRequest
 from vibeworkbench.ops.service import Ops
 from vibeworkbench.schedules import records
 from vibeworkbench.schedules.model import Schedule, due_slot, next_fire_at
 from vibeworkbench.schedules.records import LastFire
-from vibeworkbench.storage.records import Database
+from vibeworkbench.storage.records import Database, Transaction
 
 RUNNING = "running"
 """Outcome of a fire whose scan has not ended."""
@@ -22,6 +28,10 @@ RECHECK_S = 30.0
 """Longest wait between two looks at the clock, so that one set forward or back is noticed within it."""
 
 _LOG = logging.getLogger(__name__)
+
+
+class _SlotTaken(Conflict):
+    """Another server has claimed the slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +69,23 @@ class Schedules:
         self._clock = clock
         self._recheck_s = recheck_s
         self._loop: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
         self._following: set[asyncio.Task[None]] = set()
+        self._failed: dict[str, str | None] = {}
+        """Schedule → the failed scan that storage must have recorded before its slot is tried again."""
 
     async def start(self) -> None:
         """The clock runs. A schedule never seen before has missed nothing."""
         now = self._clock()
         await self._database.write(lambda transaction: records.know(transaction, self._schedules.values(), now))
+        self._stopped.clear()
         self._loop = asyncio.create_task(self._watch(), name="schedules")
 
     async def stop(self) -> None:
         """No slot is claimed any more; the scans under way belong to ops, and their outcomes are recorded."""
+        self._stopped.set()
         if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.wait([self._loop])
+            await asyncio.wait([self._loop])  # not cancelled: a scan that is being claimed is also carried out
 
     async def settled(self) -> None:
         """The outcome of every scan started here is recorded; for after ops has stopped."""
@@ -124,12 +138,15 @@ class Schedules:
             await self._fire_if_due(each)
 
     async def _watch(self) -> None:
-        while True:
+        while not self._stopped.is_set():
             try:
                 await self.fire_due()
+            except Unavailable as error:
+                _LOG.warning("schedules cannot be looked at now: %s", error.message)
             except Exception:  # noqa: BLE001 - border: the background loop outlives any failure of one round
                 _LOG.exception("a round of the schedules failed; the next one tries again")
-            await asyncio.sleep(self._wait_s())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._wait_s())
 
     def _wait_s(self) -> float:
         coming = self.next_fire_at
@@ -143,35 +160,48 @@ class Schedules:
         if known > now:
             await self._database.write(lambda transaction: records.known_again(transaction, schedule.name, now))
         slot = due_slot(schedule, known, now)
-        if slot is None or not await self._claim(schedule.name, slot, now):
-            return
+        if slot is not None and self._failed.get(schedule.name) not in self._ops.unrecorded:
+            await self._fire_slot(schedule, slot, now)
+
+    async def _fire_slot(self, schedule: Schedule, slot: datetime, now: datetime) -> None:
+        """The slot's scan is started, or what kept it from that is recorded; else the slot stays free for later."""
         try:
-            await self._fire(schedule, f"schedule:{schedule.name}")
-        except WorkbenchError as error:  # the slot is claimed, and not tried again
+            await self._fire(schedule, f"schedule:{schedule.name}", slot)
+        except _SlotTaken:
+            return
+        except (Conflict, UpstreamFailed) as error:
             _LOG.warning("schedule %s: its scan could not be started: %s", schedule.name, error.message)
-            await self._record(schedule.name, _missed(error, now))
+            if isinstance(error.__cause__, Unavailable):
+                self._failed[schedule.name] = error.attributes.get("scanId")
+            else:
+                await self._database.write(partial(_miss, schedule.name, slot, _missed(error, now)))
 
-    async def _claim(self, name: str, slot: datetime, now: datetime) -> bool:
-        return await self._database.write(lambda transaction: records.claim(transaction, name, slot, now))
-
-    async def _fire(self, schedule: Schedule, trigger: str) -> str:
+    async def _fire(self, schedule: Schedule, trigger: str, slot: datetime | None = None) -> str:
         now = self._clock()
-        scan_id = (await self._ops.begin(ScanRequest(schedule.scope, trigger))).scan_id
-        await self._record(schedule.name, LastFire(now, scan_id, RUNNING))
+
+        def claim(transaction: Transaction, scan_id: str) -> None:
+            if slot is not None and not records.claim(transaction, schedule.name, slot, now):
+                raise _SlotTaken("another server has claimed the slot")
+            records.record_fire(transaction, schedule.name, LastFire(now, scan_id, RUNNING))
+
+        scan_id = (await self._ops.begin(ScanRequest(schedule.scope, trigger), claim)).scan_id
         following = asyncio.create_task(self._follow(schedule.name, scan_id), name=f"schedule {schedule.name}")
         self._following.add(following)
         following.add_done_callback(self._following.discard)
         return scan_id
 
-    async def _record(self, name: str, fire: LastFire) -> None:
-        await self._database.write(lambda transaction: records.record_fire(transaction, name, fire))
-
     async def _follow(self, name: str, scan_id: str) -> None:
-        outcome = (await self._ops.finished(scan_id)).status.value
         try:
+            outcome = (await self._ops.finished(scan_id)).status.value
             await self._database.write(lambda transaction: records.record_outcome(transaction, name, scan_id, outcome))
-        except Unavailable as error:  # the scan's own record tells its end
+        except WorkbenchError as error:  # the scan's own record tells its end
             _LOG.warning("schedule %s: the outcome is not recorded: %s", name, error.message)
+
+
+def _miss(name: str, slot: datetime, missed: LastFire, transaction: Transaction) -> None:
+    """The slot is claimed and will not be tried again, unless another server has claimed it since."""
+    if records.claim(transaction, name, slot, missed.at):
+        records.record_fire(transaction, name, missed)
 
 
 def _missed(error: WorkbenchError, at: datetime) -> LastFire:
