@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-import websockets.asyncio.client as client
 from jupyter_server.serverapp import ServerApp
 from prometheus_client import CollectorRegistry
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
+from websockets.asyncio import client
 
 from vibeworkbench.rooms.model import Party
 from vibeworkbench.rooms.routes import routes

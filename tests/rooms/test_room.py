@@ -225,9 +225,7 @@ async def test_relay_writers_get_each_others_messages(site: Site) -> None:
     async def read(member: Any, count: int) -> list[str]:
         return [await member.recv() for _ in range(count)]
 
-    results = await asyncio.gather(
-        write(one, "a"), write(two, "b"), read(one, 300), read(two, 300), read(third, 600)
-    )
+    results = await asyncio.gather(write(one, "a"), write(two, "b"), read(one, 300), read(two, 300), read(third, 600))
     a, b = [f"a{n}" for n in range(300)], [f"b{n}" for n in range(300)]
     assert results[2] == b
     assert results[3] == a
@@ -570,8 +568,9 @@ async def test_another_servers_messages_are_not_skipped(open_site: Any) -> None:
         member = await here.join("ledger", "a")
         await frame_of(member, "snapshot")
         await here.rooms.say("ledger", "a", "note", {"n": 0})
-        from tests.rooms.conftest import open_database
         from pathlib import Path
+
+        from tests.rooms.conftest import open_database
 
         other = open_database(Path(str(here.database.engine.url.database)))
         await other.record([_message(1), _message(2)])
