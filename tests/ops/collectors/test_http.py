@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import gzip
 import itertools
 import socket
@@ -16,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibeworkbench.ops.collectors.http import HttpCollector
-from vibeworkbench.ops.collectors.http_wire import AnswerReader, BadAnswer, address_of, request_bytes, shown_url
+from vibeworkbench.ops.collectors.http_answer import AnswerReader, BadAnswer
+from vibeworkbench.ops.collectors.http_request import address_of, request_of, shown_url
 from vibeworkbench.ops.model import LookState
 from vibeworkbench.settings import HttpTarget
 
@@ -245,11 +247,60 @@ async def test_an_unknown_coding_matters_only_where_the_body_does(serve, order_f
         ),
         (b"HTTP/1.1 200 OK\r\nA: " + b"b" * 70_000, "body", "sends more than 64 KiB of headers"),
         (b"", "first byte", "closed the connection without an answer"),
+        (b"HTTP/1.1 103 Hints\r\n\r\n", "body", "closed the connection without an answer"),
+        (b"HTTP/2.0 200 OK\r\n\r\n", "body", "answers, but not in HTTP/1"),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "body", "answers with a header line that is not HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "body",
+            "answers with two lengths that contradict each other",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "body",
+            "answers in a Transfer-Encoding other than chunked",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 70_000,
+            "body",
+            "sends a line between chunks that has no end",
+        ),
+        (b"HTTP/1.1 100\r\n\r\n" * 9000, "body", "sends interim answers without end"),
+        (b"HTTP/1.1 200 OK\r\nA:" + b" " * 3000 + b"\0\r\n\r\n", "body", "sends headers padded with blanks"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA:" + b"\r\n " * 1000 + b"\0\r\n\r\n",
+            "body",
+            "sends headers padded with blanks",
+        ),
     ],
 )
 async def test_what_is_not_http_is_told(serve, order_for, said, phase, reason):
     failure = await failure_of(order_for, at(await serve(saying(said))))
     assert failure == {"phase": phase, "kind": "protocol", "reason": reason}
+
+
+async def test_a_banner_of_another_protocol_is_told_at_once(serve, order_for):
+    """A mail server that greets and waits is not waited for until the time is over."""
+
+    async def talk(reader, writer):
+        writer.write(b"220 mail.test ESMTP\r\n")
+        await silent(reader, writer)
+
+    failure = await failure_of(order_for, at(await serve(talk), timeout_s=600))
+    assert failure["reason"] == "answers, but not in HTTP/1"
+
+
+async def test_what_breaks_http_in_a_rarer_way_is_told_in_the_librarys_words(serve, order_for):
+    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxyz"
+    failure = await failure_of(order_for, at(await serve(saying(said))))
+    assert failure["kind"] == "protocol"
+    assert failure["reason"].startswith("breaks HTTP: malformed chunk footer")
+
+
+async def test_a_switch_to_a_protocol_that_nobody_asked_for_is_no_answer(serve, order_for):
+    said = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    failure = await failure_of(order_for, at(await serve(saying(said)), expect_status=(101,)))
+    assert failure["reason"] == "answers 101, a switch to a protocol that nobody asked for"
 
 
 async def test_a_refused_connection_is_told(order_for, free_port):
@@ -356,6 +407,13 @@ async def test_a_trusted_https_target_is_up_with_the_time_of_its_handshake(
     assert seen.attributes["phasesMs"]["tls"] > 0
 
 
+async def test_a_long_answer_over_tls_comes_whole(serve, order_for, tls_server):
+    port = await serve(answering(b"x" * 60_000 + b"end"), ssl=tls_server)
+    target = HttpTarget(name="shop", url=f"https://localhost:{port}/", verify_tls=False, body_contains="xend")
+    _, seen = await state_of(order_for, target)
+    assert (seen.value, seen.attributes["bodyBytes"]) == ("up", 60_003)
+
+
 async def test_an_untrusted_certificate_is_told_and_can_be_accepted(serve, order_for, tls_server):
     port = await serve(answering(), ssl=tls_server)
     url = f"https://localhost:{port}/"
@@ -415,6 +473,11 @@ def free_port():
         return taken.getsockname()[1]
 
 
+def reading(url="http://a.test/", method="GET", limit_bytes=65536):
+    """A reader of the answer to a request."""
+    return AnswerReader(request_of(method, address_of(url), "agent"), limit_bytes=limit_bytes)
+
+
 CHUNKED = (
     b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n"
@@ -424,7 +487,7 @@ CHUNKED = (
 
 @given(st.lists(st.integers(1, len(CHUNKED) - 1)))
 def test_an_answer_reads_the_same_however_it_is_cut_into_pieces(cuts):
-    reader = AnswerReader(method="GET", limit_bytes=65536)
+    reader = reading()
     edges = [0, *sorted(set(cuts)), len(CHUNKED)]
     for start, end in itertools.pairwise(edges):
         reader.feed(CHUNKED[start:end])
@@ -435,7 +498,7 @@ def test_an_answer_reads_the_same_however_it_is_cut_into_pieces(cuts):
 @given(st.binary(max_size=400))
 def test_no_bytes_at_all_break_the_reader(noise):
     for start in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"):
-        reader = AnswerReader(method="GET", limit_bytes=100)
+        reader = reading(limit_bytes=100)
         try:
             reader.feed(start + noise)
             reader.finish()
@@ -445,8 +508,20 @@ def test_no_bytes_at_all_break_the_reader(noise):
         assert len(reader.body) <= 100
 
 
+def test_blanks_in_a_body_are_no_padding_of_headers():
+    reader = reading()
+    reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4000\r\n" + b" " * 0x4000 + b"\r\n0\r\n\r\n")
+    assert (reader.complete, len(reader.body)) == (True, 0x4000)
+
+
+def test_an_address_that_cannot_stand_in_a_request_is_refused():
+    address = dataclasses.replace(address_of("http://a.test/"), request_target="/a b")
+    with pytest.raises(ValueError, match="target"):
+        request_of("GET", address, "agent")
+
+
 def test_a_body_of_countless_tiny_chunks_is_cut():
-    reader = AnswerReader(method="GET", limit_bytes=65536)
+    reader = reading()
     reader.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_000)
     assert reader.complete
     assert reader.cut
@@ -455,7 +530,7 @@ def test_a_body_of_countless_tiny_chunks_is_cut():
 @given(st.text(max_size=60))
 def test_no_url_smuggles_a_line_into_the_request(text):
     try:
-        request = request_bytes("GET", address_of(f"http://a.test/{text}"), "agent")
+        request = reading(f"http://a.test/{text}").request_bytes
     except ValueError:
         return
     assert request.count(b"\r\n") == 7
@@ -465,7 +540,7 @@ def test_no_url_smuggles_a_line_into_the_request(text):
 def test_addresses_are_read_off_urls():
     six = address_of("https://[::1]:8443")
     assert (six.secure, six.host, six.port, six.request_target) == (True, "::1", 8443, "/")
-    assert b"Host: [::1]:8443\r\n" in request_bytes("GET", six, "agent")
+    assert b"Host: [::1]:8443\r\n" in reading("https://[::1]:8443").request_bytes
     assert address_of("http://bücher.test/ä b?q=ü").host == "xn--bcher-kva.test"
     assert address_of("http://bücher.test/ä b?q=ü").request_target == "/%C3%A4%20b?q=%C3%BC"
     assert shown_url("http://ada:secret@[::1]:80/x?token=1#f") == "http://[::1]:80/x?…"

@@ -13,16 +13,10 @@ from typing import Any, ClassVar
 
 from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.collectors.connecting import Resolver
+from vibeworkbench.ops.collectors.http_answer import AnswerReader, BadAnswer
 from vibeworkbench.ops.collectors.http_exchange import exchanged
 from vibeworkbench.ops.collectors.http_expectations import BODY_BYTES, unmet
-from vibeworkbench.ops.collectors.http_wire import (
-    Address,
-    AnswerReader,
-    BadAnswer,
-    address_of,
-    request_bytes,
-    shown_url,
-)
+from vibeworkbench.ops.collectors.http_request import Address, address_of, request_of, shown_url
 from vibeworkbench.ops.collectors.probing import Attempt, Failure, Outcome, Phases, again, tried
 from vibeworkbench.ops.collectors.sweeping import Probed, probed, sweep
 from vibeworkbench.ops.model import Look
@@ -94,10 +88,9 @@ async def _attempt(
     target: HttpTarget, address: Address, resolver: Resolver, tls: ssl.SSLContext | None, phases: Phases
 ) -> Attempt:
     """One try."""
-    reader = AnswerReader(method=target.method, limit_bytes=BODY_BYTES)
-    request = request_bytes(target.method, address, AGENT)
+    reader = AnswerReader(request_of(target.method, address, AGENT), limit_bytes=BODY_BYTES)
     try:
-        await exchanged(address, request, reader, resolver=resolver, tls=tls if address.secure else None, phases=phases)
+        await exchanged(address, reader, resolver=resolver, tls=tls if address.secure else None, phases=phases)
     except BadAnswer as error:
         return Attempt(Failure(phases.current, "protocol", str(error)), _facts(reader))
     return Attempt(unmet(target, reader), _facts(reader))

@@ -7,11 +7,15 @@ import socket
 import ssl
 
 from vibeworkbench.ops.collectors.connecting import Resolver, opened
-from vibeworkbench.ops.collectors.http_wire import Address, AnswerReader, BadAnswer
+from vibeworkbench.ops.collectors.http_answer import AnswerReader, BadAnswer
+from vibeworkbench.ops.collectors.http_request import Address
 from vibeworkbench.ops.collectors.probing import Phases
 
+READ_BYTES = 16 * 1024
+"""Most that is read at once, so that no answer, whatever it is made of, keeps the event loop for long."""
 
-class Exchange(asyncio.Protocol):
+
+class Exchange(asyncio.BufferedProtocol):
     """Sends the request as soon as it is connected; ``done`` has its result when the answer is whole or broken.
 
     Raises (through ``done``):
@@ -19,9 +23,9 @@ class Exchange(asyncio.Protocol):
         OSError: The connection broke.
     """
 
-    def __init__(self, request: bytes, reader: AnswerReader, phases: Phases) -> None:
+    def __init__(self, reader: AnswerReader, phases: Phases) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._request = request
+        self._buffer = bytearray(READ_BYTES)
         self._reader = reader
         self._phases = phases
 
@@ -30,16 +34,20 @@ class Exchange(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("an exchange needs a stream transport")
         self._phases.enter("first byte")
-        transport.write(self._request)
+        transport.write(self._reader.request_bytes)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Where the next piece of the answer goes."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """The piece of the answer is read."""
         if self.done.done():
             return
         if self._phases.current == "first byte":
             self._phases.enter("body")
         try:
-            self._reader.feed(data)
+            self._reader.feed(bytes(memoryview(self._buffer)[:nbytes]))
         except BadAnswer as error:
             self.done.set_exception(error)
             return
@@ -69,20 +77,13 @@ class Exchange(asyncio.Protocol):
 
 
 async def exchanged(
-    address: Address,
-    request: bytes,
-    reader: AnswerReader,
-    *,
-    resolver: Resolver,
-    tls: ssl.SSLContext | None,
-    phases: Phases,
+    address: Address, reader: AnswerReader, *, resolver: Resolver, tls: ssl.SSLContext | None, phases: Phases
 ) -> None:
     """``reader`` has read the answer, or as much of it as it wants; the connection is closed.
 
     Args:
         address: Where to.
-        request: What to send.
-        reader: Takes the answer.
+        reader: Has the request and takes the answer.
         resolver: Looks names up.
         tls: Context for ``https``; None for ``http``.
         phases: Gets the time of each phase, and knows where a cancelled exchange was.
@@ -93,7 +94,7 @@ async def exchanged(
         ValueError: The text is no host name.
     """
     connection = await opened(resolver, address.host, address.port, phases)
-    transport, protocol = await _begun(connection, Exchange(request, reader, phases), tls, address.host, phases)
+    transport, protocol = await _begun(connection, Exchange(reader, phases), tls, address.host, phases)
     try:
         await protocol.done
         phases.enter("done")

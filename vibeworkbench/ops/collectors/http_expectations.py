@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from vibeworkbench.ops.collectors.http_wire import AnswerReader
+from vibeworkbench.ops.collectors.http_answer import AnswerReader
 from vibeworkbench.ops.collectors.probing import Failure
 from vibeworkbench.settings import HttpTarget
 
