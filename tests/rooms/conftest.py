@@ -45,7 +45,8 @@ class Site:
     ssl: Any = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
-    def url(self, party: str, room: str, query: str = "", scheme: str = "ws") -> str:
+    def url(self, party: str, room: str, query: str = "") -> str:
+        scheme = "wss" if self.ssl else "ws"
         return f"{scheme}://127.0.0.1:{self.port}/vibeworkbench/parties/{party}/{room}{query}"
 
     async def join(self, party: str, room: str, query: str = "", **options: Any) -> client.ClientConnection:
@@ -111,7 +112,7 @@ def web_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
 
 @pytest.fixture
 def open_site(web_application: Any, tmp_path: Path) -> Callable[..., Any]:
-    """Opens sites: ``async with open_site(parties=(...), ssl=None, **room_settings) as site``."""
+    """Opens a site with more parties and other room settings, on a database of its own or a given one."""
 
     @asynccontextmanager
     async def opened(
@@ -151,5 +152,5 @@ async def site(open_site: Callable[..., Any]) -> AsyncIterator[Site]:
 async def settled(condition: Callable[[], bool]) -> None:
     """``condition`` holds; the loop goes on meanwhile."""
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # counts and pulses have no event of their own to wait for
             await asyncio.sleep(0.005)

@@ -91,7 +91,7 @@ async def test_stock_partysocket_misses_nothing(tmp_path: Path) -> None:
     arguments = (str(HERE / "stock_client.mjs"), str(ROOT / "js" / "package.json"), TOKEN, "60")
     with serving(tmp_path, 0) as (_, port):
         environment = {**os.environ, "ROOM_HOST": f"127.0.0.1:{port}"}
-        node = subprocess.Popen(
+        node = subprocess.Popen(  # noqa: ASYNC220 - starting it does not block
             [str(node_program()), *arguments],
             env=environment,
             stdout=subprocess.PIPE,
