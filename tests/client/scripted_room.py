@@ -29,6 +29,7 @@ class ScriptedRoom:
         self.polls: list[dict[str, str]] = []
         self.refuse_sockets = self.mute = self.drop_unwelcomed = False
         self.poll_status = 200
+        self.longest_wait_s = 25.0
         self.changed = threading.Condition()
         self.loop = asyncio.new_event_loop()
         self.said = asyncio.Event()
@@ -155,8 +156,9 @@ class Messages(RequestHandler):
         query = {name: self.get_query_argument(name) for name in self.request.query_arguments}
         self.room.polls.append(query)
         self.room.note()
-        if self.room.poll_status != 200:
-            self.set_status(self.room.poll_status)
+        refused = 400 if float(query["wait"]) > self.room.longest_wait_s else self.room.poll_status
+        if refused != 200:
+            self.set_status(refused)
             await self.finish({})
             return
         if not self.room.after(query):

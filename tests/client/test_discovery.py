@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from vibeworkbench.client import ClientError, connect
 from vibeworkbench.client.discovery import found, root_of, runtime_files
 from vibeworkbench.client.errors import NoServer
 
@@ -70,7 +71,7 @@ def test_a_pasted_url_means_its_root(given, url, token):
     assert (address.url, address.token) == (url, token)
 
 
-@pytest.mark.parametrize("given", ["", "host:8888", "ftp://host/", "localhost"])
+@pytest.mark.parametrize("given", ["", "host:8888", "ftp://host/", "localhost", "http://[::1", "http://h:99999999/"])
 def test_what_is_no_url_is_refused_with_an_example(given):
     with pytest.raises(NoServer, match="http://127"):
         root_of(given)
@@ -120,6 +121,11 @@ def test_files_of_dead_servers_and_half_written_ones_are_passed_over(tmp_path, o
     with pytest.raises(NoServer, match="vibeworkbench start") as missing:
         found(None, None, {}, tmp_path)
     assert missing.value.exit_code == 4
+
+
+def test_a_token_that_no_header_can_carry_is_a_sentence():
+    with pytest.raises(ClientError, match="copied whole"):
+        connect("http://127.0.0.1:1/", "t\u00f6ken")
 
 
 def test_an_address_never_shows_its_token():

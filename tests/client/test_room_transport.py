@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -183,6 +184,28 @@ def test_a_proxy_that_opens_sockets_and_drops_them_is_polled_around(served):
     with joined(served, since=0) as subscription:
         assert texts(subscription, 1) == ["one"]
         assert subscription.connection.transport == "poll"
+
+
+def test_a_server_that_lets_polls_wait_less_is_asked_for_less(served):
+    room, _ = served
+    room.refuse_sockets, room.longest_wait_s = True, 1.5
+    with joined(served, timing=replace(QUICK, poll_s=4.0, upgrade_s=60.0)) as subscription:
+        until(subscription, "snapshot")
+        room.wait(lambda: len(room.polls) >= 4)
+        room.say("one")
+        assert texts(subscription, 1) == ["one"]
+    assert [float(poll["wait"]) for poll in room.polls][:4] == [0.0, 4.0, 2.0, 1.0]
+
+
+def test_a_reader_that_is_behind_is_waited_for_and_gets_everything(served, monkeypatch):
+    room, _ = served
+    monkeypatch.setattr("vibeworkbench.client.rooms.subscription.WAITING_MESSAGES", 10)
+    with joined(served) as subscription:
+        until(subscription, "snapshot")
+        room.say(*(str(number) for number in range(500)))
+        room.close_all(4408)
+        room.say("last")
+        assert texts(subscription, 501) == [*(str(number) for number in range(500)), "last"]
 
 
 def test_a_poll_that_is_refused_ends_the_membership(served):

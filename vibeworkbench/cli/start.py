@@ -89,10 +89,12 @@ def notebooks(package: Path, data_dir: Path) -> Path:
 
 
 def _welcome(root_url: str, token: str, root_dir: Path, with_scan: bool) -> None:
-    if with_scan:
-        show(Text(f"the server is up at {root_url}, a first scan of this machine:"))
-        _first_scan(root_url, token)
-    show("", *_addresses(root_url, token, root_dir), "", faint("Ctrl-C stops the server."))
+    try:
+        if with_scan:
+            show(Text(f"the server is up at {root_url}, a first scan of this machine:"))
+            _first_scan(root_url, token)
+    finally:
+        show("", *_addresses(root_url, token, root_dir), "", faint("Ctrl-C stops the server."))
 
 
 def _first_scan(root_url: str, token: str) -> None:

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from vibeworkbench.client.discovery import Address
-from vibeworkbench.client.errors import Misunderstood, Refused, Unreachable, refusal
+from vibeworkbench.client.errors import ClientError, Misunderstood, Refused, Unreachable, refusal
 
 T = TypeVar("T")
 Query = Mapping[str, str | int | None]
@@ -101,6 +101,8 @@ def segment(name: str) -> str:
 
 def headers(address: Address) -> dict[str, str]:
     """The headers that open the server. The token never stands in a URL, where logs would keep it."""
+    if not (address.token.isascii() and address.token.isprintable()):
+        raise ClientError("the token holds characters that no token has; was it copied whole?")
     return {"Authorization": f"token {address.token}"} if address.token else {}
 
 

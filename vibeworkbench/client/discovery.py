@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 import httpx
 import msgspec
@@ -58,8 +58,8 @@ def root_of(url: str) -> Address:
     Raises:
         NoServer: ``url`` is no http or https URL.
     """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    parts = _parts_of(url.strip())
+    if parts is None:
         raise NoServer(f"{url!r} is no URL of a server; give its root, for instance http://127.0.0.1:8888/")
     path = parts.path
     for page in ("/lab", "/tree", "/voila", "/vibeworkbench"):
@@ -70,6 +70,15 @@ def root_of(url: str) -> Address:
     token = parse_qs(parts.query).get("token", [""])[0]
     host = parts.netloc.rpartition("@")[2]
     return Address(urlunsplit((parts.scheme, host, path.rstrip("/") + "/", "", "")), token)
+
+
+def _parts_of(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        is_meant = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no such port, or half an IPv6 address
+        return None
+    return parts if is_meant else None
 
 
 def runtime_files(directory: Path | None = None) -> list[RuntimeFile]:

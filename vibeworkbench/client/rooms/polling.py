@@ -14,6 +14,9 @@ from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.rooms.model import ABNORMAL, CODE_OF_STATUS, History, Message, Timing
 from vibeworkbench.client.rooms.socket import Envelope
 
+SHORTEST_WAIT_S = 1.0
+BAD_MESSAGE = 4400
+
 
 class PolledPlace(Protocol):
     """The room that is polled."""
@@ -57,15 +60,21 @@ async def polled(
     trust_env = not place.address.is_loopback
     url = place.address.http(f"api/rooms/{place.path}/messages")
     async with httpx.AsyncClient(headers=headers(place.address), timeout=limit, trust_env=trust_env) as http:
-        wait_s = 0.0
+        wait_s, longest_s = 0.0, timing.poll_s
         while True:
             asked_at = monotonic()
-            poll = await _answer(http, url, {**history.since(), "wait": f"{wait_s:g}"})
+            try:
+                poll = await _answer(http, url, {**history.since(), "wait": f"{wait_s:g}"})
+            except PollRefused as refused:
+                if refused.code != BAD_MESSAGE or wait_s <= SHORTEST_WAIT_S:
+                    raise
+                longest_s = wait_s = wait_s / 2  # the server's settings allow less
+                continue
             messages = [Message(each.type, each.seq, each.timestamp, each.data) for each in poll.messages]
             if poll.gap or poll.epoch != history.epoch:
                 messages.insert(0, Message("connected", poll.last_seq, int(time() * 1000), {"epoch": poll.epoch}))
             yield (monotonic() - asked_at if wait_s == 0 else None), messages
-            wait_s = timing.poll_s
+            wait_s = longest_s
 
 
 async def _answer(http: httpx.AsyncClient, url: str, query: dict[str, str]) -> Poll:
