@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.proxy import proxy_to
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "vibeworkbench"]
+ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 ESCAPE = re.compile(r"\x1b\[")
 
 
@@ -241,8 +244,10 @@ def test_a_reader_that_has_enough_is_no_failure_even_when_nothing_more_is_said(s
 
 
 def test_ctrl_c_says_that_the_scan_goes_on(server, tmp_path, shell):
-    shell("targets", "add", "tcp", "silent", "10.255.255.1:9", "--set", "timeout_s=5")
-    command = [*COMMAND, "scan", "--source", "tcp"]
+    listening = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    assert shell("targets", "add", "http", "silent", url, "--set", "timeout_s=4").returncode == 0
+    command = [*COMMAND, "scan", "--source", "http"]
     env = environment(server, tmp_path)
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
         first = watching.stderr.readline()
@@ -252,9 +257,10 @@ def test_ctrl_c_says_that_the_scan_goes_on(server, tmp_path, shell):
     assert watching.returncode == 130
     assert "goes on in the server" in rest
     assert "--attach" in rest
-    finished = shell("scan", "--source", "tcp", "--attach")
+    finished = shell("scan", "--source", "http", "--attach")
     assert finished.returncode == 0, finished.stderr
     shell("targets", "remove", "silent", "--yes")
+    listening.close()
 
 
 @pytest.mark.parametrize(("changed", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
@@ -262,6 +268,53 @@ def test_a_terminal_gets_colour_unless_it_wants_none(server, tmp_path, changed, 
     text = on_terminal([*COMMAND, "status"], environment(server, tmp_path, TERM="xterm-256color", **changed))
     assert "storage" in text
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", text)) is coloured
+
+
+def test_a_scan_on_a_terminal_shows_a_bar_and_fits_the_width(server, tmp_path):
+    env = environment(server, tmp_path, TERM="xterm-256color", COLUMNS="80")
+    text = on_terminal([*COMMAND, "scan", "--source", "host"], env)
+    assert "full scan" in text
+    assert "0:00:0" in text, "the time that it takes stands beside the bar"
+    table = ESCAPE_SEQUENCE.sub("", text[text.index("Full scan") :])
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_the_doctor_says_what_to_do_about_each_trouble(shell, server, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    data.chmod(0o755)
+    with proxy_to(server.url) as proxy:
+        proxy.refuse_upgrades = True
+        run = shell("doctor", "--json", VIBEWORKBENCH_DATA=str(data), VIBEWORKBENCH_URL=proxy.url)
+    checks = {each["name"]: each for each in json.loads(run.stdout)["items"]}
+    assert (checks["data directory"]["state"], "chmod 700" in checks["data directory"]["remedy"]) == ("warn", True)
+    assert (checks["live messages"]["state"], "proxy" in checks["live messages"]["remedy"]) == ("warn", True)
+    refused = shell("doctor", "--json", VIBEWORKBENCH_TOKEN="wrong")
+    checks = {each["name"]: each for each in json.loads(refused.stdout)["items"]}
+    assert (refused.returncode, checks["token"]["state"]) == (1, "fail")
+    assert "VIBEWORKBENCH_TOKEN" in checks["token"]["remedy"]
+    assert shell("doctor", VIBEWORKBENCH_URL="").returncode == 1
+
+
+def test_targets_of_every_kind_are_added_from_the_shell(shell, tmp_path):
+    given = [
+        ("http", "an-api", "https://shop.example/health", "timeoutS", 3),
+        ("tls", "a-certificate", "shop.example", "port", 443),
+        ("files", "a-log", str(tmp_path / "*.log"), "maxBytes", 1000),
+        ("workspace", "a-tree", str(tmp_path), "timeoutS", 3),
+    ]
+    for kind, name, where, field, value in given:
+        options = (
+            [] if kind == "tls" else ["--set", f"{re.sub('([A-Z])', lambda m: '_' + m[1].lower(), field)}={value}"]
+        )
+        added = json.loads(shell("targets", "add", kind, name, where, *options, "--json").stdout)
+        assert (added["kind"], added[field]) == (kind, value)
+    listed = json.loads(shell("targets", "--json").stdout)["items"]
+    assert {name for _, name, *_ in given} <= {each["name"] for each in listed}
+    for _, name, *_ in given:
+        assert json.loads(shell("targets", "remove", name, "--yes", "--json").stdout)["targetId"]
+    assert json.loads(shell("schedules", "--json").stdout)["items"][0]["nextFireAt"]
+    assert "scanId" in json.loads(shell("schedules", "run", "incremental", "--no-wait", "--json").stdout)
 
 
 def on_terminal(command: list[str], env: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ from vibeworkbench import connect
 from vibeworkbench.client import errors
 from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.rooms import RoomSubscription, Timing
+from vibeworkbench.client.scans import RunningScan
 from vibeworkbench.client.targets import NotConfirmed
 from vibeworkbench.client.workbench import Workbench
 
@@ -38,6 +39,21 @@ def closed_port():
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield reserved.getsockname()[1]
+
+
+@pytest.fixture
+def silent_url():
+    """An address that accepts connections and never answers: whoever scans it is busy until its time is over."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+@pytest.fixture
+def silent_target(wb, silent_url):
+    """A target that keeps a scan running for two seconds or more."""
+    target = wb.targets.add("http", name="silent", url=silent_url, timeout_s=2)
+    yield target
+    wb.targets.remove(target, confirm=True)
 
 
 @pytest.fixture
@@ -83,14 +99,42 @@ def test_a_scan_is_followed_after_its_end_too(wb):
         assert running.result() == scan
 
 
-def test_a_second_scan_of_a_scope_is_a_conflict_that_names_the_first(wb):
-    wb.targets.add("tcp", name="silent", host="10.255.255.1", port=9, timeout_s=5)
-    with wb.scan("full", source="tcp", wait=False) as first:
+def test_a_second_scan_of_a_scope_is_a_conflict_that_names_the_first(wb, silent_target):
+    with wb.scan("full", source="http", wait=False) as first:
         with pytest.raises(errors.Conflict) as refused:
-            wb.scan("full", source="tcp")
+            wb.scan("full", source="http")
         assert refused.value.details["scanId"] == first.scan_id
         assert first.result().ok
-    wb.targets.remove("silent", confirm=True)
+
+
+def test_a_scan_under_way_is_followed_from_the_snapshot_on(wb, silent_target):
+    with wb.scan("full", source="http", wait=False) as first, wb.follow(first.scan_id) as second:
+        assert next(iter(second)).scan_id == first.scan_id
+        assert second.result() == first.result()
+
+
+def test_a_scan_is_waited_for_without_a_room_too(wb):
+    with wb.scan("full", source="host", wait=False) as first:
+        with RunningScan(wb._api, first.scan_id, wb.room("no-such-party")) as second:
+            assert list(second) == []
+            assert second.result() == first.result()
+        assert "completed" in repr(first)
+
+
+def test_a_server_that_dies_in_mid_scan_is_unreachable_and_says_so(start_server, silent_url, monkeypatch):
+    monkeypatch.setattr("vibeworkbench.client.scans.GIVE_UP_S", 0.1)
+    monkeypatch.setattr("vibeworkbench.client.scans.LOOK_AGAIN_S", 0.1)
+    doomed = start_server("", "--no-lab")
+    with connect(doomed.url, doomed.token) as wb:
+        wb.targets.add("http", name="silent", url=silent_url, timeout_s=5)
+        with wb.scan("full", source="http", wait=False) as running:
+            next(iter(running))
+            doomed.process.kill()
+            doomed.process.wait()
+            with pytest.raises(errors.Unreachable, match="vibeworkbench doctor"):
+                running.result()
+        assert "running" in repr(running)
+        assert "does not answer" in wb._repr_html_()
 
 
 def test_filters_limit_what_is_read(wb):
