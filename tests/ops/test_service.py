@@ -588,6 +588,37 @@ async def test_issues_of_targets_that_left_the_settings_are_resolved(path):
         assert {one.target for one in (await stage.ops.health()).targets} == {"http:blog"}
 
 
+async def test_issues_that_nobody_looks_at_any_more_are_resolved(path):
+    """A check that was switched off, a collector that has no targets or is gone: the next full scan says so."""
+    probe = Mounts({"probes": 0.95}, "mounts", frozenset({"http"}))
+    shop = OpsSettings(targets=(HttpTarget("shop", "http://shop"),))
+    cases = (
+        ((probe,), (), shop, "its check is switched off or no longer installed"),
+        ((probe,), (full,), None, "its collector has no targets any more"),
+        ((), (full,), None, "its collector is switched off or no longer installed"),
+    )
+    for collectors, checks, settings, reason in cases:
+        async with staged(path, probe, settings=shop) as stage:
+            await stage.ops.scan(FULL)
+            assert (await the_issue(stage)).state == "open"
+        async with staged(path, *collectors, checks=checks, settings=settings) as stage:
+            await stage.ops.scan(INCREMENTAL)
+            assert (await the_issue(stage)).state == "open"
+            assert (await stage.ops.scan(FULL)).issues_resolved == 1
+            assert (await the_issue(stage)).resolution == reason
+
+
+async def test_a_collector_is_told_when_it_looks_at_some_of_its_targets(path):
+    """What is true of these is not true of the whole."""
+    probe = Mounts(kinds=frozenset({"http"}))
+    both = OpsSettings(targets=(HttpTarget("shop", "http://shop"), HttpTarget("blog", "http://blog")))
+    async with staged(path, probe, settings=both) as stage:
+        await stage.ops.scan(FULL)
+        await stage.ops.scan(request(sources=frozenset({"mounts"})))
+        await stage.ops.scan(request(sources=frozenset({"mounts:shop"})))
+    assert [order.narrowed for order in probe.orders] == [False, False, True]
+
+
 async def test_a_target_removed_in_mid_scan_gets_no_issue(path):
     """What was seen of it is not filed."""
     gate, inside = asyncio.Event(), asyncio.Event()

@@ -6,7 +6,7 @@ makes such transactions follow each other on every database.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from vibeworkbench.ops.books import Books, balance, remember_looks
 from vibeworkbench.ops.claims import finish, say
 from vibeworkbench.ops.cursors import Cursors, move_cursors
 from vibeworkbench.ops.issues import Change, Issue, State, Transition, Wish, acted, retired
-from vibeworkbench.ops.reconcile import ACTOR, Evidence, Rules, reconcile
+from vibeworkbench.ops.reconcile import Evidence, Rules, reconcile
 from vibeworkbench.ops.records import (
     event_row,
     issue,
@@ -29,6 +29,7 @@ from vibeworkbench.ops.records import (
     to_us,
     transition_of,
 )
+from vibeworkbench.ops.retiring import Roster, retirements
 from vibeworkbench.ops.scans import Scan
 from vibeworkbench.ops.wire import issue_said
 from vibeworkbench.storage.dialects import insert_or_ignore
@@ -54,8 +55,8 @@ class Filing:
         evidence: What it found; which records count is decided in the transaction.
         cursors: The cursors that it started from.
         looked: Targets that it has covered.
-        targets: Every target that there is; issues about others are retired when ``whole``.
-        whole: Whether it was a full scan of all sources.
+        targets: Every target that there is.
+        roster: Who looks and judges, when it was a full scan of all sources: issues that nobody looks at are retired.
     """
 
     scan: Scan
@@ -64,7 +65,7 @@ class Filing:
     cursors: Cursors
     looked: frozenset[str]
     targets: frozenset[str]
-    whole: bool
+    roster: Roster | None
 
 
 def file_scan(transaction: Transaction, filing: Filing, rules: Rules, now: datetime) -> tuple[Scan, Books]:
@@ -78,8 +79,9 @@ def file_scan(transaction: Transaction, filing: Filing, rules: Rules, now: datet
     evidence = replace(filing.evidence, uncounted=_uncounted(connection, filing))
     known = known_issues(connection, {finding.fingerprint for finding in evidence.findings})
     changes = [*reconcile(evidence, known, rules, now)]
-    if filing.whole:
-        changes += _orphaned({change.after.issue_id for change in changes}, known, filing.targets, now)
+    touched = {change.after.issue_id for change in changes}
+    others = [each for each in known if each.issue_id not in touched]
+    changes += retirements(others, evidence.looks, roster=filing.roster, targets=filing.targets, now=now)
     _store(transaction, changes, revision, filing.scan.scan_id)
     remember_looks(connection, filing.looked, filing.targets, now)
     books = balance(transaction, filing.targets, now, scan_id=filing.scan.scan_id)
@@ -184,20 +186,6 @@ def _uncounted(connection: sa.Connection, filing: Filing) -> frozenset[str]:
     if filing.scan.request.filters.period is not None:
         return frozenset(look.collector for look in looks if look.cursors)
     return move_cursors(connection, looks, filing.cursors)
-
-
-def _orphaned(
-    changed: Collection[str], known: Sequence[Issue], targets: Collection[str], now: datetime
-) -> list[Change]:
-    reason = "its target is no longer in the settings"
-    return [
-        retired(each, now, ACTOR, reason)
-        for each in known
-        if each.state is not State.resolved
-        and each.issue_id not in changed
-        and each.target != each.collector
-        and each.target not in targets
-    ]
 
 
 def _count_filed(changes: Iterable[Change]) -> int:

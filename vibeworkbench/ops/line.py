@@ -18,9 +18,11 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from vibeworkbench.ops.books import Books
+from vibeworkbench.ops.checks import GROUP as CHECKS_GROUP
 from vibeworkbench.ops.checks import CheckContext
 from vibeworkbench.ops.checks.scan import COLLECTOR as SELF
 from vibeworkbench.ops.checks.scan import CRASHED_ID, scan_look
+from vibeworkbench.ops.collectors import GROUP as COLLECTORS_GROUP
 from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.cursors import Cursors, read_cursors
 from vibeworkbench.ops.filing import Filing, file_scan
@@ -33,6 +35,7 @@ from vibeworkbench.ops.plugins import PluginFailure
 from vibeworkbench.ops.progress import ProgressReport
 from vibeworkbench.ops.reconcile import Evidence, rules_of
 from vibeworkbench.ops.records import issue
+from vibeworkbench.ops.retiring import Roster
 from vibeworkbench.ops.scans import Scan, Status, processed_logs, reported, run_of, tally
 from vibeworkbench.ops.threads import started
 from vibeworkbench.settings import OpsSettings
@@ -169,8 +172,8 @@ class Line:
             collectors=tuple(run_of(look) for look in looks),
         )
         looked = {name for look in looks for name in _looked_at(look, start.errands)}
-        whole = request.scope is Scope.full and not request.filters.sources
-        return Filing(ended, start.owner, evidence, cursors, frozenset(looked), start.targets, whole)
+        roster = _roster(start, self.crew) if request.scope is Scope.full and not request.filters.sources else None
+        return Filing(ended, start.owner, evidence, cursors, frozenset(looked), start.targets, roster)
 
     def _file(self, filing: Filing, transaction: Transaction) -> tuple[Scan, Books]:
         now = self.site.clock()
@@ -179,6 +182,18 @@ class Line:
         evidence = _of_present(filing.evidence, filing.targets - present)
         filing = replace(filing, scan=ended, evidence=evidence, looked=filing.looked & present, targets=present)
         return file_scan(transaction, filing, rules_of(self.settings), now)
+
+
+def _roster(start: Start, crew: Crew) -> Roster:
+    """Who looks and judges; of a group with plugins that could not be loaded nobody can say who is missing."""
+    failed = {failure.group for failure in crew.failures}
+    collectors = {SELF, *(errand.collector.name for errand in start.errands)}
+    checks = {CRASHED_ID, *(check.id for check in crew.judges.checks)}
+    return Roster(
+        collectors=None if COLLECTORS_GROUP in failed else collectors,
+        idle={errand.collector.name for errand in start.errands if errand.collector.kinds and not errand.targets},
+        checks=None if CHECKS_GROUP in failed else checks,
+    )
 
 
 def _of_present(evidence: Evidence, gone: frozenset[str]) -> Evidence:

@@ -131,6 +131,7 @@ class Lookout:
             cursors=looking.cursors.get(name, {}),
             deadline_s=limit_s,
             progress=lambda processed, total: looking.progress(name, processed, total),
+            narrowed=errand.narrowed,
         )
         task = asyncio.create_task(_looked(errand.collector, order), name=f"look {name}")
         task.add_done_callback(_seen)

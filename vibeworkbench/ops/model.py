@@ -100,6 +100,7 @@ class Look:
         cursors: Source → durable position to continue from; moves in the transaction that files the findings.
         duration_ms: How long it took.
         reason: Why it did not end ``ok``; a sentence without paths of this machine.
+        retired: Subjects (or prefixes as in ``covered``) that nobody looks at any more → why; their issues resolve.
     """
 
     collector: str
@@ -110,6 +111,7 @@ class Look:
     cursors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     duration_ms: float = 0.0
     reason: str = ""
+    retired: Mapping[str, str] = field(default_factory=dict)
 
     def covers(self, subject: str) -> bool:
         """Whether the absence of a finding about ``subject`` in this look means that it is well."""
@@ -117,9 +119,18 @@ class Look:
             return True
         if self.state not in (LookState.ok, LookState.partial):
             return False
-        return any(
-            subject.startswith(name[:-1]) if name.endswith("*") else subject == name for name in self.covered or ()
-        )
+        return any(_names(form, subject) for form in self.covered or ())
+
+    def why_retired(self, subject: str) -> str:
+        """Why nobody looks at ``subject`` any more; empty when somebody does, or when the look came to no end."""
+        if self.state not in (LookState.ok, LookState.partial):
+            return ""
+        return next((why for form, why in self.retired.items() if _names(form, subject)), "")
+
+
+def _names(form: str, subject: str) -> bool:
+    """Whether ``form``, a subject or a prefix ending in ``*``, names the subject."""
+    return subject.startswith(form[:-1]) if form.endswith("*") else subject == form
 
 
 @dataclass(frozen=True, slots=True)

@@ -454,6 +454,13 @@ async def test_targets_that_the_deadline_leaves_out_are_not_covered(serve, order
     assert (none.state, none.covered) == (LookState.timed_out, frozenset({"http-sweep"}))
 
 
+async def test_a_sweep_over_some_targets_proves_nothing_about_the_whole(serve, order_for):
+    """A scan of one target must not resolve that the sweep over all of them was incomplete."""
+    port = await serve(answering())
+    look = await HttpCollector().look(order_for(at(port), narrowed=True))
+    assert (look.state, look.covered) == (LookState.ok, frozenset({"http:shop"}))
+
+
 async def test_trouble_of_this_side_says_nothing_about_the_target(order_for, free_port, monkeypatch):
     def full(*args, **options):
         raise OSError(24, "Too many open files")

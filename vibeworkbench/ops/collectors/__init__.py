@@ -34,6 +34,7 @@ class LookOrder:
         server: Facts about the Jupyter server this runs in; empty outside of one. ``kernels`` and ``terminals`` are
             callables (see :mod:`vibeworkbench.ops.collectors.jupyter`), ``startedAt`` an aware datetime.
         progress: Called with ``(processed, total)`` records; cheap, at any time and from any thread.
+        narrowed: Whether a filter took some targets away: what is true of these is not true of the whole.
     """
 
     scope: Scope
@@ -44,6 +45,7 @@ class LookOrder:
     deadline_s: float
     server: Mapping[str, Any] = field(default_factory=dict)
     progress: Callable[[int, int], None] = lambda processed, total: None
+    narrowed: bool = False
 
 
 @runtime_checkable

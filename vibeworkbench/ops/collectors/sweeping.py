@@ -81,7 +81,7 @@ async def sweep(
     """The look over ``targets``: each probed once, at most ``probes_at_once`` at the same time, within the deadline.
 
     What was not probed when the time ran out is not covered, so none of its issues is resolved. How the sweep went as a
-    whole is an observation too, ``<collector>.sweep``.
+    whole is an observation too, ``<collector>.sweep``; one over some of the targets says nothing good about the whole.
     """
     began = time.perf_counter()
     done: list[Probed] = []
@@ -97,13 +97,14 @@ async def sweep(
             for _ in range(min(order.settings.probes_at_once, len(targets))):
                 group.create_task(worker())
     state, reason = _ending(done, len(targets))
+    covered = {one.subject for one in done if one.conclusive}
     facts = {"probed": len(done), "targets": len(targets), "reason": reason}
     whole = Observation(f"{collector}.sweep", f"{collector}-sweep", state.value, "state", datetime.now(UTC), facts)
     return Look(
         collector=collector,
         state=state,
         observations=(*(seen for one in done for seen in one.observations), whole),
-        covered=frozenset({whole.subject, *(one.subject for one in done if one.conclusive)}),
+        covered=frozenset(covered if order.narrowed else {*covered, whole.subject}),
         records=len(done),
         duration_ms=(time.perf_counter() - began) * 1e3,
         reason=reason,
