@@ -58,7 +58,7 @@ async def test_first_poll_is_a_snapshot(site: Site) -> None:
 
 async def test_poll_waits_for_the_next_message(site: Site) -> None:
     """A waiting poll is answered by the next message; presence of others does not end it."""
-    waiting = asyncio.create_task(polled(site, since=0, wait=20))
+    waiting = asyncio.create_task(polled(site, since=0, wait=3600))  # held no longer than the settings allow
     await settled(lambda: site.rooms._open_room(("ledger", "a")) is not None)
     member = await site.join("ledger", "a")
     await frame_of(member, "presence")
@@ -91,7 +91,7 @@ async def test_stopping_server_answers_polls(open_site: Any) -> None:
     [
         (MESSAGES, {"since": "x"}, 400),
         (MESSAGES, {"since": "-1"}, 400),
-        (MESSAGES, {"wait": "3600"}, 400),
+        (MESSAGES, {"wait": "nan"}, 400),
         (MESSAGES, {"wait": "-1"}, 400),
         (MESSAGES, {"unknown": "1"}, 400),
         ("rooms/relay/a/messages", {}, 404),
