@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -175,6 +176,73 @@ async def test_a_server_that_stops_in_mid_scan_records_it(path):
             await stage.ops.scan(FULL)
     async with staged(path, Mounts()) as stage:
         assert (await stage.ops.scan(FULL)).status is Status.completed
+
+
+class Claiming:
+    """A claim that storage has taken and holds until the test says."""
+
+    def __init__(self):
+        self.loop, self.inside, self.gate = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+        self.scan_id = ""
+
+    def __call__(self, _transaction, scan_id):
+        """Waits in the transaction of the claim."""
+        self.scan_id = scan_id
+        self.loop.call_soon_threadsafe(self.inside.set)
+        self.gate.wait()
+
+
+async def test_a_scan_whose_caller_leaves_while_it_is_claimed_is_carried_out(path):
+    """A claim that is stored is never without somebody who ends the scan."""
+    async with staged(path, Mounts({"mount:/": 0.95})) as stage:
+        claiming = Claiming()
+        asking = asyncio.create_task(stage.ops.begin(FULL, claiming))
+        await claiming.inside.wait()
+        asking.cancel()
+        await asyncio.wait({asking})
+        claiming.gate.set()
+        [said] = await the_end(stage, claiming.scan_id)
+        assert (said["status"], said["issuesFiled"]) == ("completed", 1)
+
+
+async def test_a_server_that_stops_while_a_scan_is_claimed_records_its_end(path):
+    """Whoever asked is told, and nothing is left running."""
+    async with staged(path, Mounts()) as stage:
+        claiming = Claiming()
+        asking = asyncio.create_task(stage.ops.begin(FULL, claiming))
+        await claiming.inside.wait()
+        stopping = asyncio.create_task(stage.ops.stop())
+        await asyncio.sleep(0)
+        claiming.gate.set()
+        await stopping
+        assert [(row["status"], row["reason"]) for row in stage.rows(scan)] == [("failed", "the server stopped")]
+        assert stage.types() == ["scan-start", "scan-result"]
+        await asking
+
+
+async def test_a_failure_that_storage_cannot_record_yet_is_told_to_who_asks(path):
+    """Whoever waits for the end of a scan is not told for ever that it runs; only as many are owed as are kept."""
+    inside, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait(_order):
+        inside.set()
+        await gate.wait()
+
+    settings = OpsSettings(lease_s=0.3, keep_scans=3)
+    async with staged(path, Mounts(before=wait), busy_timeout_s=0.05, settings=settings) as stage:
+        begun = await stage.ops.begin(FULL)
+        await inside.wait()
+        lock = Lock(path)
+        lock.take()
+        gate.set()
+        assert (await stage.ops.finished(begun.scan_id)).status is Status.failed
+        assert (await stage.ops.one_scan(begun.scan_id)).status == "failed"
+        assert (await stage.ops.finished(begun.scan_id)).status is Status.failed
+        for _ in range(5):
+            with pytest.raises(UpstreamFailed):
+                await stage.ops.begin(FULL)
+        assert len(stage.ops.unrecorded) == 3
+        lock.release()
 
 
 def left_running(stage, owner, scope=Scope.full):

@@ -68,9 +68,15 @@ class Keeper:
             await self.settle()
 
     def owe(self, failed: Scan) -> None:
-        """The failed scan is recorded as soon as storage answers."""
+        """The failed scan is recorded as soon as storage answers, unless so many failed since that it would be old."""
         self._unrecorded[failed.scan_id] = failed
+        if len(self._unrecorded) > self.settings.keep_scans:
+            del self._unrecorded[next(iter(self._unrecorded))]
         self._news.set()
+
+    def owed(self, scan_id: str) -> Scan | None:
+        """The failed scan of that id, while it is not recorded."""
+        return self._unrecorded.get(scan_id)
 
     @property
     def owes(self) -> frozenset[str]:

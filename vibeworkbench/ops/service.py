@@ -92,6 +92,7 @@ class Ops:
         self._keeper = Keeper(database, settings, site.clock, self._healthy_names, self._metrics.balanced)
         self._clock = site.clock
         self._running: dict[str, asyncio.Task[Scan]] = {}
+        self._beginning: set[asyncio.Task[Scan]] = set()
         self._stopping = False
 
     async def start(self) -> None:
@@ -103,6 +104,9 @@ class Ops:
     async def stop(self) -> None:
         """No scan runs: those under way are cancelled and recorded as failed, or will be at the next start."""
         self._stopping = True
+        if self._beginning:
+            await asyncio.wait(self._beginning)  # what is being claimed is stored or not when storage has answered
+        await asyncio.sleep(0)  # each scan has taken its first step: cancelled before, it could not record its end
         running = list(self._running.values())
         for task in running:
             task.cancel()
@@ -141,8 +145,14 @@ class Ops:
             raise Unavailable("the server is stopping", retry_after_s=5.0)
         request = replace(request, trigger=request.trigger[:256])
         wanted = Scan(uuid.uuid4().hex, request, Status.running, self._clock())
+        beginning = asyncio.create_task(self._begun(wanted, also), name=f"claim {wanted.scan_id}")
+        self._beginning.add(beginning)
+        beginning.add_done_callback(self._beginning.discard)
+        return await asyncio.shield(beginning)  # whoever asked may go: a scan that is claimed is carried out
+
+    async def _begun(self, wanted: Scan, also: Callable[[Transaction, str], None] | None) -> Scan:
         try:
-            begun = await self._claimed(wanted, also)
+            start = await self._claimed(wanted, also)
         except (Conflict, InvalidInput):
             raise
         except Exception as error:  # border: a scan that cannot run is said at once, whatever is wrong with storage
@@ -151,7 +161,7 @@ class Ops:
             failed = await self._failed(wanted, reason, at_once=True)
             self._metrics.ended(failed)
             raise _could_not_run(failed) from error
-        task = asyncio.create_task(self._carried_out(begun), name=f"scan {wanted.scan_id}")
+        task = asyncio.create_task(self._carried_out(start), name=f"scan {wanted.scan_id}")
         self._running[wanted.scan_id] = task
         return wanted
 
@@ -169,6 +179,8 @@ class Ops:
         task = self._running.get(scan_id)
         if task is not None:
             return await asyncio.shield(task)
+        if (failed := self._keeper.owed(scan_id)) is not None:
+            return failed
         row = await self._database.read(
             lambda connection: (
                 connection.execute(sa.select(scan_table).where(scan_table.c.scan_id == scan_id))
@@ -253,7 +265,9 @@ class Ops:
         return await self._database.read(lambda connection: queries.scans(connection, query))
 
     async def one_scan(self, scan_id: str) -> ScanBody:
-        """A scan, running or ended."""
+        """A scan, running or ended; one that failed has failed, also while storage cannot record it."""
+        if (failed := self._keeper.owed(scan_id)) is not None:
+            return scan_body(failed)
         return await self._database.read(lambda connection: queries.one_scan(connection, scan_id))
 
     # issues
