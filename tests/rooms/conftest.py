@@ -152,5 +152,6 @@ async def site(open_site: Callable[..., Any]) -> AsyncIterator[Site]:
 async def settled(condition: Callable[[], bool]) -> None:
     """``condition`` holds; the loop goes on meanwhile."""
     async with asyncio.timeout(20):
-        while not condition():  # counts and pulses have no event of their own to wait for
+        # Counts and pulses have no event of their own to wait for.
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

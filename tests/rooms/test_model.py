@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vibeworkbench.errors import InvalidInput, LimitExceeded, NotAllowed, NotFound
 from vibeworkbench.rooms.model import (
+    SLOWEST_READ_BYTES_PER_S,
     Beat,
     Handshake,
     Party,
@@ -168,8 +169,8 @@ def test_presence_loses_no_change(changes, every) -> None:
 def test_pulse_pings_and_judges() -> None:
     """A ping after the interval; an answer in time is a measurement; silence is death."""
     pulse = Pulse(10.0, 5.0, heard_at=0.0)
-    assert pulse.beat(9.9, 0, 0) is Beat.nothing
-    assert pulse.beat(10.0, 0, 0) is Beat.ping
+    assert pulse.beat(9.9, 0) is Beat.nothing
+    assert pulse.beat(10.0, 0) is Beat.ping
     assert not pulse.is_silent(12.0)
     assert pulse.is_silent(12.5)
     pulse.ponged(12.5)
@@ -177,31 +178,40 @@ def test_pulse_pings_and_judges() -> None:
     assert not pulse.is_silent(12.5)
     pulse.ponged(13.0)
     assert pulse.rtt_ms == 2500.0
-    assert pulse.beat(22.9, 0, 0) is Beat.nothing
-    assert pulse.beat(23.0, 0, 0) is Beat.ping
-    assert pulse.beat(27.9, 0, 0) is Beat.nothing
-    assert pulse.beat(28.0, 0, 0) is Beat.dead
+    assert pulse.beat(22.9, 0) is Beat.nothing
+    assert pulse.beat(23.0, 0) is Beat.ping
+    assert pulse.beat(27.9, 0) is Beat.nothing
+    assert pulse.beat(28.0, 0) is Beat.dead
 
 
 def test_pulse_spares_who_still_takes_bytes() -> None:
-    """A queue that moves before our ping is slow, not dead; one that stands still, or none at all, is dead."""
-    slow = Pulse(1.0, 1.0, heard_at=0.0)
-    assert slow.beat(1.0, 100, 50) is Beat.ping
-    assert slow.beat(2.0, 150, 50) is Beat.nothing
-    assert slow.beat(3.0, 150, 50) is Beat.dead
-    frozen = Pulse(1.0, 1.0, heard_at=0.0)
-    assert frozen.beat(1.0, 100, 0) is Beat.ping
-    assert frozen.beat(2.0, 900, 0) is Beat.dead
+    """A queue that moves before our ping is slow, not dead; one that stands still is dead."""
+    slow = Pulse(1.0, 1.0, heard_at=0.0, taken_bytes=150)
+    assert slow.beat(1.0, 100) is Beat.ping
+    assert slow.beat(2.0, 50) is Beat.nothing
+    assert slow.beat(2.9, 50) is Beat.nothing
+    assert slow.beat(3.0, 50) is Beat.dead
+
+
+def test_pulse_spares_who_reads_history() -> None:
+    """Who was fed history since it was last heard has the time to read it; the same again, once it was heard, not."""
+    pulse = Pulse(1.0, 1.0, heard_at=0.0, taken_bytes=2 * SLOWEST_READ_BYTES_PER_S)
+    assert pulse.beat(1.0, 0) is Beat.ping
+    assert pulse.beat(3.9, 0) is Beat.nothing
+    assert pulse.beat(4.0, 0) is Beat.dead
+    pulse.heard(4.0)
+    assert pulse.beat(5.0, 0) is Beat.ping
+    assert pulse.beat(6.0, 0) is Beat.dead
 
 
 def test_pulse_forgives_our_own_delay() -> None:
     """Time in which we stood still counts for nobody."""
     pulse = Pulse(1.0, 1.0, heard_at=0.0)
     pulse.forgive(0.5)
-    assert pulse.beat(1.0, 0, 0) is Beat.ping
+    assert pulse.beat(1.0, 0) is Beat.ping
     pulse.forgive(50.0)
-    assert pulse.beat(50.9, 0, 0) is Beat.nothing
-    assert pulse.beat(51.0, 0, 0) is Beat.dead
+    assert pulse.beat(50.9, 0) is Beat.nothing
+    assert pulse.beat(51.0, 0) is Beat.dead
 
 
 @pytest.mark.parametrize(

@@ -212,5 +212,7 @@ class History:
         async with self._turns:
             written = asyncio.ensure_future(member.link.write(frames))
             await asyncio.sleep(0)
+        member.is_taking = True
         await written
-        member.taken_bytes += len(frames)
+        member.is_taking = False
+        member.pulse.taken_bytes += len(frames)

@@ -76,7 +76,7 @@ class Member:
         cursor: Offset in the room's log up to which the kernel has taken its bytes, unless it is live.
         live_from: Offset of the log at which it came.
         own: Spans of the log that it wrote itself and does not get back, while it is lagging.
-        taken_bytes: Bytes that the kernel has taken of what was fed at its own pace.
+        is_taking: Whether history waits for the kernel to take it, and not for us to read it.
         held: How many waits of ours keep us from reading what it sends.
         unrecorded: Messages of its that are not committed yet, and their bytes.
         task: What reads history or the log for it.
@@ -92,7 +92,7 @@ class Member:
     cursor: int = 0
     live_from: int = 0
     own: deque[tuple[int, int]] = field(default_factory=deque)
-    taken_bytes: int = 0
+    is_taking: bool = False
     held: int = 0
     unrecorded_messages: int = 0
     unrecorded_bytes: int = 0

@@ -33,6 +33,9 @@ SLOW_RTT_MS = 400.0
 SLOW_LAG_BYTES = 65_536
 """Lag from which a connection counts as slow."""
 
+SLOWEST_READ_BYTES_PER_S = 32_768
+"""A member that works through history more slowly than this may be taken for dead."""
+
 RESERVED_TYPES = frozenset({"connected", "gap", "snapshot", "presence", "pong", "error", "ping", "hil-state"})
 """Types that only the server says, or that are never recorded."""
 
@@ -273,42 +276,56 @@ class Beat(StrEnum):
 class Pulse:
     """A member's heartbeat: when to ping, and when it is dead.
 
-    A member whose bytes still arrive while a queue stands before our ping is slow, not dead: ``accepted_bytes`` grew
-    and ``queued_bytes`` of the kernel's are unacknowledged. Whoever has no queue must answer in time.
+    Slow is not dead. While the kernel holds bytes before our ping, and the other side goes on acknowledging them, there
+    is time. When it has acknowledged all, it may still have to work through the history that it was fed. Whoever
+    acknowledges nothing, and whoever was fed nothing, must answer in time.
 
     Attributes:
         heartbeat_s: Interval of pings.
         dead_after_s: Longest silence after one.
         heard_at: When the member was last heard, or joined.
         rtt_ms: Last measured round-trip time.
+        taken_bytes: Bytes of history, or of the log while it lags, that the kernel has taken for it.
     """
 
     heartbeat_s: float
     dead_after_s: float
     heard_at: float
     rtt_ms: float | None = None
+    taken_bytes: int = 0
     _pinged_at: float | None = None
     _deadline: float = math.inf
     _accepted_bytes: int = 0
+    _taken_when_heard: int = 0
 
-    def beat(self, now: float, accepted_bytes: int, queued_bytes: int) -> Beat:
-        """What is due at ``now``; a ping counts as sent when it is."""
-        moved = queued_bytes > 0 and accepted_bytes > self._accepted_bytes
-        self._accepted_bytes = accepted_bytes
+    def beat(self, now: float, queued_bytes: int) -> Beat:
+        """What is due at ``now``; a ping counts as sent when it is.
+
+        Args:
+            now: The instant.
+            queued_bytes: Bytes that are not acknowledged by the other side.
+        """
+        accepted = self.taken_bytes - queued_bytes
+        moved, self._accepted_bytes = queued_bytes > 0 and accepted > self._accepted_bytes, accepted
         if self._pinged_at is not None:
             if moved:
                 self._deadline = now + self.dead_after_s
-            return Beat.dead if now >= self._deadline else Beat.nothing
+            return Beat.dead if now >= self._deadline + self._reading_s(queued_bytes) else Beat.nothing
         if now < self.heard_at + self.heartbeat_s:
             return Beat.nothing
         self._pinged_at = now
         self._deadline = now + self.dead_after_s
         return Beat.ping
 
+    def _reading_s(self, queued_bytes: int) -> float:
+        """How long the member may be at what it was fed since it was last heard."""
+        return 0.0 if queued_bytes else (self.taken_bytes - self._taken_when_heard) / SLOWEST_READ_BYTES_PER_S
+
     def heard(self, now: float) -> None:
         """Something came from the member: it lives."""
         self.heard_at = now
         self._pinged_at = None
+        self._taken_when_heard = self.taken_bytes
 
     def ponged(self, now: float) -> None:
         """The answer to our ping came; it is a measurement."""

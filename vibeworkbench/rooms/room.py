@@ -298,7 +298,7 @@ class Room:
         if member.own and member.own[0][0] < end:
             frames, end = frames[: member.own[0][0] - member.cursor], member.own[0][0]
         await member.link.write(frames)
-        member.taken_bytes += len(frames)
+        member.pulse.taken_bytes += len(frames)
         member.cursor = end
         return True
 

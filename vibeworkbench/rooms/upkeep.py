@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from vibeworkbench.errors import Unavailable
-from vibeworkbench.rooms.member import Member
+from vibeworkbench.rooms.member import Member, State
 from vibeworkbench.rooms.metrics import Metrics
 from vibeworkbench.rooms.model import Beat
 from vibeworkbench.rooms.room import SENDS_AT_ONCE, Room
@@ -51,6 +52,7 @@ class Upkeep:
         self._metrics = metrics
         self._database = database
         self._tasks: list[asyncio.Task[None]] = []
+        self._beat_at = math.inf
         self._interval_s = min(settings.heartbeat_s, settings.dead_after_s) / 4
 
     def start(self) -> None:
@@ -79,25 +81,25 @@ class Upkeep:
 
     async def _beat(self) -> None:
         """Every member has had its pulse taken."""
-        last_at = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        stood_still, self._beat_at = now > self._beat_at + 3 * self._interval_s, now
         for room in list(self._rooms()):
             for index, member in enumerate(list(room.members)):
-                self._take_pulse(room, member)
+                self._take_pulse(room, member, stood_still)
                 if index % SENDS_AT_ONCE == SENDS_AT_ONCE - 1:
                     await asyncio.sleep(0)
             if room.holders == 0 and time.monotonic() > room.idle_since + IDLE_S:
                 self._drop(room)
         self._set_gauges()
-        self._beat_at = last_at
 
-    def _take_pulse(self, room: Room, member: Member) -> None:
+    def _take_pulse(self, room: Room, member: Member, stood_still: bool) -> None:
         now = asyncio.get_running_loop().time()
-        stood_still = now > getattr(self, "_beat_at", now) + 3 * self._interval_s
-        if member.held or stood_still:
+        joining = member.state is State.joining
+        if member.held or stood_still or (joining and not member.is_taking):
             member.pulse.forgive(now)
             return
-        queued = member.link.queued_bytes()
-        due = member.pulse.beat(now, member.taken_bytes - queued, queued)
+        queued = member.link.queued_bytes() + joining  # history stands before our ping, if only in our own queue
+        due = member.pulse.beat(now, queued)
         if due is Beat.ping:
             self._ping(member)
         elif due is Beat.dead:
