@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ import msgspec
 from vibeworkbench.errors import InvalidInput
 from vibeworkbench.ops.collectors import Collector, LookOrder
 from vibeworkbench.ops.model import Look, LookState
+from vibeworkbench.ops.threads import threads_noted
 from vibeworkbench.settings import OpsSettings, Target, WorkspaceTarget
 
 log = logging.getLogger(__name__)
@@ -95,11 +97,24 @@ class Looking:
     ended: Callable[[Look], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A look that was left alone: its task, and the threads in which it worked."""
+
+    task: asyncio.Task[Look]
+    threads: Sequence[threading.Thread]
+
+    @property
+    def hangs(self) -> bool:
+        """Whether some of it still has not ended."""
+        return not self.task.done() or any(thread.is_alive() for thread in self.threads)
+
+
 @dataclass(slots=True)
 class Lookout:
     """Sends collectors out, and remembers those that did not come back."""
 
-    _lost: dict[str, asyncio.Task[Look]] = field(default_factory=dict)
+    _lost: dict[str, _Lost] = field(default_factory=dict)
 
     async def looks(self, wanted: Iterable[Errand], looking: Looking) -> tuple[Look, ...]:
         """What every collector saw, in the order of the errands; no later than ``looking.until`` and the grace.
@@ -114,7 +129,7 @@ class Lookout:
         name, began = errand.collector.name, time.monotonic()
         if errand.skipped:
             return Look(name, LookState.skipped, reason=errand.skipped)
-        if (lost := self._lost.get(name)) is not None and not lost.done():
+        if (lost := self._lost.get(name)) is not None and lost.hangs:
             look = Look(name, LookState.timed_out, reason="its look of an earlier scan still hangs")
         else:
             look = await self._bounded(errand, looking)
@@ -133,23 +148,25 @@ class Lookout:
             progress=lambda processed, total: looking.progress(name, processed, total),
             narrowed=errand.narrowed,
         )
-        task = asyncio.create_task(_looked(errand.collector, order), name=f"look {name}")
+        with threads_noted() as threads:
+            task = asyncio.create_task(_looked(errand.collector, order), name=f"look {name}")
         task.add_done_callback(_seen)
         try:
             await asyncio.wait({task}, timeout=limit_s)
             if task.done():
                 return _brought(task, errand)
-            await self._called_back(name, task)
+            await self._called_back(name, _Lost(task, threads))
             return _too_late(task, errand, limit_s)
         finally:
             task.cancel()
 
-    async def _called_back(self, name: str, task: asyncio.Task[Look]) -> None:
-        task.cancel()
-        await asyncio.wait({task}, timeout=GRACE_S)
-        if not task.done():
+    async def _called_back(self, name: str, lost: _Lost) -> None:
+        lost.task.cancel()
+        await asyncio.wait({lost.task}, timeout=GRACE_S)
+        if not lost.task.done():
             log.error("collector %s does not end when it is cancelled; it is left alone", name)
-            self._lost[name] = task
+        if lost.hangs:
+            self._lost[name] = lost
 
 
 async def _looked(collector: Collector, order: LookOrder) -> Look:

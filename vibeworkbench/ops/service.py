@@ -36,6 +36,7 @@ from vibeworkbench.ops.records import scan as scan_table
 from vibeworkbench.ops.records import scan_of
 from vibeworkbench.ops.scans import Progress, Scan, Status
 from vibeworkbench.ops.targets import KnownTarget, TargetRegister, active, from_settings
+from vibeworkbench.ops.threads import LooseThreads
 from vibeworkbench.ops.wire import (
     HealthBody,
     IssueList,
@@ -96,8 +97,12 @@ class Ops:
         self._stopping = False
 
     async def start(self) -> None:
-        """Scans that a killed server left behind have failed, and new ones can be started."""
+        """Scans that a killed server left behind have failed, and new ones can be started.
+
+        From here on the loop's default executor is one that no call which hangs can exhaust, or keep from its end.
+        """
         self._stopping = False
+        asyncio.get_running_loop().set_default_executor(LooseThreads())
         await self._keeper.start()
         self._metrics.balanced(await self._database.read(self._books))
 
