@@ -63,7 +63,12 @@ class VibeworkbenchApp(ExtensionApp):
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         super()._link_jupyter_server_extension(serverapp)
-        voila = Config({"VoilaConfiguration": {"prelaunch_hook": prepare_voila, "template": VOILA_TEMPLATE}})
+        own = {
+            "prelaunch_hook": prepare_voila,
+            "page_config_hook": configure_voila_page,
+            "template": VOILA_TEMPLATE,
+        }
+        voila = Config({"VoilaConfiguration": own})
         voila.merge(serverapp.config)  # settings of one's own win
         serverapp.update_config(Config({"VoilaConfiguration": voila.VoilaConfiguration}))
 
@@ -164,3 +169,11 @@ def prepare_voila(handler: RequestHandler, notebook: Any, cwd: str) -> None:
     Source: voila#1458; ``xsrf_token`` is a property that sets the cookie when it is read.
     """
     _ = handler.xsrf_token
+
+
+def configure_voila_page(page: Mapping[str, Any], **_about: Any) -> dict[str, Any]:
+    """A page that Voila serves draws formulas with the MathJax that Voila brings, and fetches none from another host.
+
+    Source: Voila 0.5's ``shouldUseMathJax2``: unless both options are null it loads MathJax from ``fullMathjaxUrl``.
+    """
+    return {**page, "fullMathjaxUrl": None, "mathjaxConfig": None}
