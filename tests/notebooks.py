@@ -5,9 +5,9 @@ Fixtures do not reach the cells that nbval runs, but their kernels inherit this 
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,18 @@ from tests.servers import Server, serve
 running = pytest.StashKey[Server]()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before the first notebook's kernel starts, a server runs that its ``connect()`` finds."""
-    if type(item).__name__ == "IPyNbCell" and running not in item.config.stash:
-        server = serve(Path(tempfile.mkdtemp(prefix="vibeworkbench-notebooks-")))
-        item.config.stash[running] = server
-        os.environ.update(VIBEWORKBENCH_URL=server.url, VIBEWORKBENCH_TOKEN=server.token)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """A notebook's kernel starts with the server's address in its environment; other tests see none of it."""
+    if type(item).__name__ != "IPyNbCell":
+        return (yield)
+    if running not in item.config.stash:
+        item.config.stash[running] = serve(Path(tempfile.mkdtemp(prefix="vibeworkbench-notebooks-")))
+    server = item.config.stash[running]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("VIBEWORKBENCH_URL", server.url)
+        environment.setenv("VIBEWORKBENCH_TOKEN", server.token)
+        return (yield)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

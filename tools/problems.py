@@ -60,7 +60,7 @@ def problems_of(proof: Proof) -> int:
     """How many problems one tool finds; its output is printed as it comes. A tool that cannot run is a problem."""
     print(f"── {proof.name}", flush=True)
     began = time.monotonic()
-    environment = {**os.environ, "PATH": f"{OWN}{os.pathsep}{os.environ.get('PATH', os.defpath)}", "NO_COLOR": "1"}
+    environment = {**os.environ, "PATH": f"{OWN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     found = 0
     with subprocess.Popen(
         proof.command,
