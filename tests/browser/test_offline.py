@@ -1,4 +1,4 @@
-"""Pages draw formulas without asking any host but the server: in Voila and in JupyterLab, from cells and from widgets."""
+"""Pages draw formulas and ask no host but the server: in Voila and in JupyterLab, from cells and from widgets."""
 
 from __future__ import annotations
 
