@@ -77,10 +77,11 @@ def file_scan(transaction: Transaction, filing: Filing, rules: Rules, now: datet
     connection = transaction.connection
     revision = next_revision(connection)
     evidence = replace(filing.evidence, uncounted=_uncounted(connection, filing))
-    known = known_issues(connection, {finding.fingerprint for finding in evidence.findings})
+    found = {finding.fingerprint for finding in evidence.findings}
+    known = known_issues(connection, found)
     changes = [*reconcile(evidence, known, rules, now)]
     touched = {change.after.issue_id for change in changes}
-    others = [each for each in known if each.issue_id not in touched]
+    others = [each for each in known if each.issue_id not in touched and each.fingerprint not in found]
     changes += retirements(others, evidence.looks, roster=filing.roster, targets=filing.targets, now=now)
     _store(transaction, changes, revision, filing.scan.scan_id)
     remember_looks(connection, filing.looked, filing.targets, now)

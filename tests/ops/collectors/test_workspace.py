@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ops.staging import FULL, staged
 from vibeworkbench.ops.checks import CheckContext
 from vibeworkbench.ops.checks.workspace import CHECKS
 from vibeworkbench.ops.collectors.programs import plain_environment, ran
 from vibeworkbench.ops.collectors.workspace import WorkspaceCollector
-from vibeworkbench.ops.model import LookState, Scope, Snapshot
+from vibeworkbench.ops.model import LookState, Scope, Severity, Snapshot
+from vibeworkbench.ops.wire import IssueQuery
 from vibeworkbench.settings import OpsSettings, WorkspaceTarget
 
 BIN = Path(sys.executable).parent
@@ -223,7 +225,8 @@ async def test_a_tool_that_gives_up_half_way_reports_and_resolves_nothing(reposi
     assert not seen.covers("workspace:web:mypy:a.py")
     assert seen.covers("workspace:web:markers:a.py")
     assert {one.check for one in judged(seen)} == {"workspace.problem", "workspace.tool-failed"}
-    assert seen.cursors == {}, "the next incremental look must try again"
+    again = await look("markers", "mypy", scope=Scope.incremental, cursors=seen.cursors)
+    assert again.records == 1, "the next incremental look tries again"
 
 
 async def test_eslint_is_asked_where_it_is_configured(repository, look):
@@ -297,7 +300,85 @@ async def test_a_tool_that_is_not_installed_is_an_observation_and_no_finding(rep
     assert seen.state is LookState.ok
     assert {state_of(seen, "ruff"), state_of(seen, "mypy")} == {("not installed", "")}
     assert judged(seen) == []
-    assert not seen.covers("workspace:web:ruff:a.py"), "its old issues stay until it looks again"
+    assert not seen.covers("workspace:web:ruff:a.py"), "nobody has looked"
+
+
+async def test_a_tool_that_vanishes_is_missed_and_its_issues_are_nobodys(repository, look):
+    """One low word instead of problems that stay open for ever; all is as before when the tool is back."""
+    repository.install("ruff")
+    repository.write("a.py", "import os\n")
+    repository.commit()
+    before = await look("ruff", "markers")
+    [found] = judged(before)
+    assert (found.check, before.why_retired(found.subject)) == ("workspace.problem", "")
+    (repository.folder / ".venv/bin/ruff").unlink()
+    gone = await look("ruff", "markers", cursors=before.cursors)
+    assert (gone.state, state_of(gone, "ruff")) == (LookState.ok, ("no longer installed", ""))
+    [missed] = judged(gone)
+    assert (missed.check, missed.severity, missed.subject) == (
+        "workspace.tool-gone",
+        Severity.info,
+        "workspace:web:ruff",
+    )
+    assert missed.title == "ruff is no longer installed in web; its problems are not looked for"
+    assert gone.why_retired(found.subject) == "ruff is not installed any more"
+    assert not gone.covers(missed.subject), "that it is gone holds until it is back"
+    later = await look("ruff", "markers", cursors=gone.cursors)
+    assert [one.fingerprint for one in judged(later)] == [missed.fingerprint]
+    repository.install("ruff")
+    back = await look("ruff", "markers", cursors=later.cursors)
+    assert [one.fingerprint for one in judged(back)] == [found.fingerprint]
+    assert back.covers(missed.subject)
+    assert back.why_retired(found.subject) == ""
+
+
+async def test_a_tool_is_remembered_also_while_another_one_fails(repository, look):
+    repository.install("ruff")
+    repository.tool("mypy", "exit 3")
+    repository.write("a.py", "x = 1\n")
+    before = await look("ruff", "mypy", scope=Scope.incremental)
+    assert before.state is LookState.partial
+    (repository.folder / ".venv/bin/ruff").unlink()
+    after = await look("ruff", "mypy", scope=Scope.incremental, cursors=before.cursors)
+    assert state_of(after, "ruff")[0] == "no longer installed", "and it was looked again, because not all was seen"
+
+
+async def test_issues_of_a_tool_that_was_taken_off_the_list_are_nobodys(repository, look):
+    repository.write("a.py", "x = 1  # TODO: tidy\n")
+    seen = await look("markers")
+    for subject in ("workspace:web:ruff", "workspace:web:ruff:a.py"):
+        assert seen.why_retired(subject) == "ruff is not among the workspace's tools any more"
+    assert seen.why_retired("workspace:web:markers:a.py") == ""
+    assert seen.why_retired("workspace:web2:ruff:a.py") == ""
+    again = await look("markers", scope=Scope.incremental, cursors=seen.cursors)
+    assert again.why_retired("workspace:web:ruff") == "", "it stands where it stood, so nobody looked"
+
+
+async def test_scans_resolve_what_a_vanished_or_unlisted_tool_found(repository, tmp_path):
+    """The whole way: the issue says why it is resolved, and there is one about the tool that vanished."""
+    repository.install("ruff")
+    repository.write("a.py", "import os\n")
+    repository.commit()
+    database = tmp_path / "state.db"
+
+    async def scanned(*tools):
+        target = WorkspaceTarget(name="web", path=str(repository.folder), tools=tools)
+        async with staged(
+            database, WorkspaceCollector(), checks=CHECKS, settings=OpsSettings(targets=(target,))
+        ) as one:
+            await one.ops.scan(FULL)
+            rows = (await one.ops.issues(IssueQuery())).items
+            return {row.check: (row.state, row.resolution) for row in rows}
+
+    assert await scanned("ruff") == {"workspace.problem": ("open", None)}
+    (repository.folder / ".venv/bin/ruff").unlink()
+    assert await scanned("ruff") == {
+        "workspace.problem": ("resolved", "ruff is not installed any more"),
+        "workspace.tool-gone": ("open", None),
+    }
+    assert await scanned("ruff") == await scanned("ruff"), "it stays so"
+    unlisted = "ruff is not among the workspace's tools any more"
+    assert (await scanned("markers"))["workspace.tool-gone"] == ("resolved", unlisted)
 
 
 async def test_a_tool_that_crashes_resolves_nothing_and_says_no_path(repository, look, tmp_path):

@@ -174,6 +174,26 @@ def tool_failed(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
 
 
 @check(
+    id="workspace.tool-gone",
+    collector="workspace",
+    type="code",
+    severity=Severity.info,
+    hint="Install it again, or take it off the workspace's tools. Its problems are resolved until it is back.",
+    tags={"workspace", "tools"},
+)
+def tool_gone(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
+    """A tool brought results before and is no longer installed, so nobody looks for its problems any more."""
+    for seen in snapshot.observations("workspace.tool"):
+        if seen.value == "no longer installed":
+            facts = seen.attributes
+            yield tool_gone.finding(
+                seen.subject,
+                f"{facts['tool']} is no longer installed in {facts['name']}; its problems are not looked for",
+                evidence={"workspace": facts["name"], "tool": facts["tool"]},
+            )
+
+
+@check(
     id="workspace.tree",
     collector="workspace",
     type="code",
@@ -192,4 +212,4 @@ def tree(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
             )
 
 
-CHECKS = (marker, problem, left_out, tool_failed, tree)
+CHECKS = (marker, problem, left_out, tool_failed, tool_gone, tree)

@@ -17,6 +17,7 @@ from vibeworkbench.ops.collectors.programs import Ran, plain_environment, ran
 from vibeworkbench.ops.collectors.workspace_tools import TOOLS, Asked, Found, Tool, failure_text
 
 OK, NOTHING_TO_DO, NOT_INSTALLED = "ok", "nothing to do", "not installed"
+GONE = "no longer installed"
 INCOMPLETE, FAILED, TIMED_OUT = "incomplete", "failed", "timed out"
 CONCLUSIVE = frozenset({OK, NOTHING_TO_DO})
 """States in which the absence of a problem means that it is gone."""

@@ -8,42 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.collectors.git_tree import GitTree, TreeUnreadable
-from vibeworkbench.ops.collectors.tool_looks import CONCLUSIVE, TROUBLED, ToolLook, shown_path, tool_look
+from vibeworkbench.ops.collectors.tool_looks import ToolLook, tool_look
+from vibeworkbench.ops.collectors.workspace_looks import WorkspaceLook, position_of, remembered_tools, told
 from vibeworkbench.ops.collectors.workspace_tools import Asked
 from vibeworkbench.ops.model import Look, LookState, Observation, Scope
 from vibeworkbench.settings import WorkspaceTarget
 
 DEADLINE_SHARE = 0.95
 """Share of a look's limit after which no tool goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkspaceLook:
-    """What was seen of one workspace.
-
-    Attributes:
-        observations: About the tree, the tools, and what they found.
-        covered: Subjects whose absence means something.
-        files: Tracked files that were looked at; 0 for a workspace that stands where it stood.
-        cursor: Where it stands, once everything was seen; None when something was not.
-        troubles: What was not seen and why.
-    """
-
-    observations: tuple[Observation, ...] = ()
-    covered: frozenset[str] = frozenset()
-    files: int = 0
-    cursor: Mapping[str, Any] | None = None
-    troubles: tuple[str, ...] = ()
-    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +66,7 @@ class WorkspaceCollector:
             cursors={source: look.cursor for source, look in seen.items() if look.cursor is not None},
             duration_ms=(time.perf_counter() - began) * 1e3,
             reason=reason,
+            retired={subject: why for look in seen.values() for subject, why in look.retired.items()},
         )
 
 
@@ -104,7 +86,8 @@ async def _seen(target: WorkspaceTarget, order: LookOrder, clock: Clock) -> Work
     tree = GitTree(folder, max(0.1, clock.left_s(target.timeout_s)))
     try:
         position = {**await tree.position(), "tools": ",".join(target.tools)}
-        if order.scope is Scope.incremental and order.cursors.get(subject) == position:
+        cursor = order.cursors.get(subject, {})
+        if order.scope is Scope.incremental and position_of(cursor) == position:
             return WorkspaceLook(unchanged=True)
         files = await tree.files()
     except TreeUnreadable as error:
@@ -116,7 +99,7 @@ async def _seen(target: WorkspaceTarget, order: LookOrder, clock: Clock) -> Work
         looks = await _tools_asked(target, Asked(folder, files, Path(scratch.name)), clock)
     finally:
         await asyncio.to_thread(scratch.cleanup)
-    return _told(target, looks, len(files), position)
+    return told(target, looks, len(files), position, remembered_tools(cursor))
 
 
 def _folder_of(target: WorkspaceTarget) -> Path:
@@ -131,36 +114,3 @@ async def _tools_asked(target: WorkspaceTarget, asked: Asked, clock: Clock) -> d
         looks[name] = await tool_look(name, asked, clock.left_s(target.timeout_s))
         clock.stepped()
     return looks
-
-
-def _told(
-    target: WorkspaceTarget, looks: Mapping[str, ToolLook], files: int, position: Mapping[str, Any]
-) -> WorkspaceLook:
-    """The tools' looks as observations and coverage."""
-    subject, now = f"workspace:{target.name}", datetime.now(UTC)
-    observations = [Observation("workspace.tree", subject, "ok", "state", now, {"name": target.name, "files": files})]
-    covered = {subject}
-    for name, look in looks.items():
-        observations.extend(_observations(target.name, name, look, now))
-        if look.state in CONCLUSIVE:
-            covered |= {f"{subject}:{name}", f"{subject}:{name}:*"}
-    troubles = tuple(f"{target.name}: {name} {look.reason}" for name, look in looks.items() if look.state in TROUBLED)
-    return WorkspaceLook(tuple(observations), frozenset(covered), files, None if troubles else position, troubles)
-
-
-def _observations(workspace: str, tool: str, look: ToolLook, now: datetime) -> Iterator[Observation]:
-    """One tool's state, its problems by file and rule, and markers by file."""
-    subject = f"workspace:{workspace}:{tool}"
-    own = {"name": workspace, "tool": tool}
-    yield Observation(
-        "workspace.tool", subject, look.state, "state", now, {**own, "reason": look.reason, "tookMs": look.took_ms}
-    )
-    for group in look.groups:
-        file = shown_path(group.file)
-        first = [{"line": one.line, "message": one.message[:500]} for one in group.first]
-        facts = {**own, "file": file, "rule": group.rule, "level": group.level, "first": first}
-        yield Observation("workspace.problems", f"{subject}:{file}", group.count, "count", now, facts)
-    for path, markers in (look.marked or {}).items():
-        file = shown_path(path)
-        facts = {**own, "file": file, "markers": [asdict(marker) for marker in markers]}
-        yield Observation("workspace.markers", f"{subject}:{file}", len(markers), "count", now, facts)
