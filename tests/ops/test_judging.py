@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
+
+import pytest
 
 from tests.ops.making import NOON
 from vibeworkbench.ops.checks import CheckContext, check
@@ -53,6 +56,43 @@ async def test_a_check_that_hangs_is_left_alone_and_not_asked_again_while_it_han
     gate.set()
     thread.join()
     assert (await judges.judge(SNAPSHOT, CONTEXT, time.monotonic() + 10)).judged == {"host.one", "host.two"}
+
+
+async def test_a_check_that_hangs_leaves_time_to_the_others():
+    """It takes no more than half of what is left, so that those after it judge too."""
+    gate = threading.Event()
+
+    def pause(*_):
+        gate.wait(0.3)
+        return ()
+
+    judgement = await judged(of(lambda *_: gate.wait(), "host.a"), of(pause, "host.b"), within_s=2.0)
+    gate.set()
+    assert judgement.judged == {"host.b"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"occurrences": 2**70},
+        {"occurrences": -1},
+        {"type": "x" * 65},
+        {"subject": "x" * 9000},
+        {"evidence": {"log": "x" * 100_000}},
+    ],
+    ids=["too often", "less than never", "long type", "long subject", "much evidence"],
+)
+async def test_what_no_database_or_room_would_take_is_a_crash(odd):
+    """One check's nonsense must not fail the transaction that files everybody's findings."""
+    made = of(lambda *_: [replace(made.finding("mount:/", "full"), **odd)])
+    assert not (await judged(made)).judged
+
+
+async def test_what_is_told_to_everybody_is_short():
+    """A title that is a whole log is cut."""
+    made = of(lambda *_: [made.finding("mount:/", "x" * 10_000, hint="y" * 10_000)])
+    [found] = (await judged(made)).findings
+    assert (len(found.title), len(found.hint), found.title[-1]) == (500, 2000, "…")
 
 
 async def test_what_is_no_finding_of_the_check_is_a_crash():

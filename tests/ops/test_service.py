@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -301,8 +302,34 @@ async def test_a_look_that_ends_when_it_is_called_back_counts_and_proves_nothing
 
 @pytest.mark.parametrize(
     "brought",
-    [None, Look("another", LookState.ok), Look("mounts", LookState.ok, cursors={"a": {"b": object()}})],
-    ids=["nothing", "another's", "no JSON"],
+    [
+        None,
+        Look("another", LookState.ok),
+        Look("mounts", LookState.ok, cursors={"a": {"b": object()}}),
+        Look("mounts", LookState.ok, cursors={"a" * 600: {}}),
+        Look("mounts", "ok"),
+        Look("mounts", LookState.ok, None),
+        Look("mounts", LookState.ok, (object(),)),
+        Look("mounts", LookState.ok, records=2**70),
+        Look("mounts", LookState.ok, records="7"),
+        Look("mounts", LookState.ok, covered=frozenset({1})),
+        Look("mounts", LookState.partial, reason="a file named \udc80"),
+        Look("mounts", LookState.ok, retired={"mount:/": None}),
+    ],
+    ids=[
+        "nothing",
+        "another's",
+        "no JSON",
+        "long source",
+        "state",
+        "no observations",
+        "odd observation",
+        "too many",
+        "records",
+        "covered",
+        "reason",
+        "retired",
+    ],
 )
 async def test_a_collector_that_brings_home_nonsense_has_failed(path, brought):
     """It is a finding, and the scan completes."""
@@ -314,6 +341,26 @@ async def test_a_collector_that_brings_home_nonsense_has_failed(path, brought):
     async with staged(path, Odd()) as stage:
         ended = await stage.ops.scan(FULL)
         assert (ended.collectors[0].state, ended.findings.by_type) == ("failed", {"scan": 1})
+
+
+async def test_a_scan_that_is_cancelled_ends_after_its_looks(path):
+    """What a look puts away when it is called back is put away before the server has stopped."""
+    inside, put_away, never = asyncio.Event(), [], asyncio.Event()
+
+    async def tidy(_order):
+        inside.set()
+        try:
+            await never.wait()
+        finally:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(never.wait(), 0.5)  # longer than anything else that a stop takes
+            put_away.append(True)
+
+    async with staged(path, Mounts(before=tidy)) as stage:
+        await stage.ops.begin(FULL)
+        await inside.wait()
+        await stage.ops.stop()
+        assert put_away
 
 
 async def test_a_check_that_crashes_is_a_finding_and_resolves_nothing_of_its_own(path):

@@ -6,20 +6,19 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
-from enum import Enum
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from vibeworkbench.ops.checks import Check, CheckContext
 from vibeworkbench.ops.checks.scan import crashed_check_finding
-from vibeworkbench.ops.model import Finding, Look, LookState, Severity, Snapshot
+from vibeworkbench.ops.model import Finding, Look, LookState, Snapshot
+from vibeworkbench.ops.storable import storable
 from vibeworkbench.ops.threads import started
 
 log = logging.getLogger(__name__)
 
-_JSON_INTEGERS = range(-(2**63), 2**64)
+_LEAST_S = 0.1
+"""What each check has, however late it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,8 @@ class Judges:
         Args:
             snapshot: What was seen; checks of collectors that did not look do not judge.
             context: What checks may know beside it.
-            until: ``time.monotonic()`` at which a check that has not finished is left alone.
+            until: ``time.monotonic()`` at which all are to be done; a check has half of the time that is left when its
+                turn comes, so that one that hangs leaves some to those after it.
         """
         findings: list[Finding] = []
         judged: set[str] = set()
@@ -67,7 +67,7 @@ class Judges:
         if (thread := self._hanging.get(check.id)) is not None and thread.is_alive():
             raise TimeoutError(f"{check.id} still hangs from an earlier scan")
         future, thread = started(lambda: _found(check, snapshot, context), f"vw-check-{check.id}")
-        await asyncio.wait({future}, timeout=max(0.1, until - time.monotonic()))
+        await asyncio.wait({future}, timeout=max(_LEAST_S, (until - time.monotonic()) / 2))
         if not future.done():
             self._hanging[check.id] = thread
             future.cancel()
@@ -77,53 +77,3 @@ class Judges:
 
 def _found(check: Check, snapshot: Snapshot, context: CheckContext) -> tuple[Finding, ...]:
     return tuple(storable(finding, check) for finding in check.judge(snapshot, context))
-
-
-def storable(finding: Any, check: Check) -> Finding:
-    """The finding of ``check`` with nothing in it that JSON or a database refuses; that is what its fingerprint says.
-
-    Raises:
-        TypeError: It is no finding, or has fields of other types than a finding's.
-        ValueError: It is another check's, so that nothing would ever resolve it.
-    """
-    if not isinstance(finding, Finding) or not isinstance(finding.severity, Severity):
-        raise TypeError(f"a check yields findings, not {type(finding).__name__}")
-    if (finding.check, finding.collector) != (check.id, check.collector):
-        raise ValueError(f"check {check.id} yields a finding of {finding.check}")
-    if any(at is not None and at.utcoffset() is None for at in (finding.first_record_at, finding.last_record_at)):
-        raise TypeError("a record's instant lacks its time zone")
-    return replace(
-        finding,
-        subject=_text(finding.subject),
-        title=_text(finding.title),
-        hint=_text(finding.hint),
-        type=_text(finding.type),
-        signature=_text(finding.signature),
-        occurrences=int(finding.occurrences),
-        evidence=_plain(finding.evidence),
-    )
-
-
-def _text(text: str) -> str:
-    """``text`` with lone surrogates (undecodable file names) and NULs written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case None | bool() | float():
-            return value
-        case Enum():
-            return _plain(value.value)
-        case str():
-            return _text(value)
-        case int():
-            return value if value in _JSON_INTEGERS else str(value)
-        case Mapping():
-            return {_text(str(key)): _plain(inner) for key, inner in value.items()}
-        case date():
-            return value.isoformat()
-        case Sequence() | set() | frozenset():
-            return [_plain(inner) for inner in value]
-        case _:
-            return _text(str(value))

@@ -10,11 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from vibeworkbench.errors import InvalidInput
 from vibeworkbench.ops.collectors import Collector, LookOrder
 from vibeworkbench.ops.model import Look, LookState
+from vibeworkbench.ops.storable import unfit
 from vibeworkbench.ops.threads import threads_noted
 from vibeworkbench.settings import OpsSettings, Target, WorkspaceTarget
 
@@ -119,7 +118,7 @@ class Lookout:
     async def looks(self, wanted: Iterable[Errand], looking: Looking) -> tuple[Look, ...]:
         """What every collector saw, in the order of the errands; no later than ``looking.until`` and the grace.
 
-        Cancelling this cancels every look.
+        Cancelling this cancels every look, and waits as long for them.
         """
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._look(errand, looking)) for errand in wanted]
@@ -153,12 +152,13 @@ class Lookout:
         task.add_done_callback(_seen)
         try:
             await asyncio.wait({task}, timeout=limit_s)
-            if task.done():
-                return _brought(task, errand)
+        except asyncio.CancelledError:
             await self._called_back(name, _Lost(task, threads))
-            return _too_late(task, errand, limit_s)
-        finally:
-            task.cancel()
+            raise
+        if task.done():
+            return _brought(task, errand)
+        await self._called_back(name, _Lost(task, threads))
+        return _too_late(task, errand, limit_s)
 
     async def _called_back(self, name: str, lost: _Lost) -> None:
         lost.task.cancel()
@@ -189,20 +189,10 @@ def _brought(task: asyncio.Task[Look], errand: Errand) -> Look:
         log.error("collector %s failed", name, exc_info=error)
         return Look(name, LookState.failed, reason=type(error).__name__)
     look = task.result()
-    if (reason := _unfit(look, name)) is not None:
+    if (reason := unfit(look, name)) is not None:
         log.error("collector %s: %s", name, reason)
         return Look(name, LookState.failed, reason=reason)
     return _as_narrow(look, errand)
-
-
-def _unfit(look: Any, name: str) -> str | None:
-    if not isinstance(look, Look) or look.collector != name:
-        return "it brought home no look of its own"
-    try:
-        msgspec.json.encode(look.cursors)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return "its cursors are no JSON"
-    return None
 
 
 def _as_narrow(look: Look, errand: Errand) -> Look:
