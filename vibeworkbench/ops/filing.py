@@ -176,8 +176,7 @@ def _store(transaction: Transaction, changes: Iterable[Change], revision: int, s
             sa.insert(issue_event), [event_row(after.issue_id, line, scan_id) for after, line in lines]
         )
     for after, line in lines:
-        if line.announced:
-            say(transaction, "issue", issue_said(after, line), line.at)
+        say(transaction, "issue", issue_said(after, line), line.at)
     return [change.after for change in stamped]
 
 

@@ -92,7 +92,7 @@ class Issue:
         note: What the last person who moved it said.
         muted_until: When its mute ends.
         muted_from: The state it returns to then.
-        flapping: Whether it comes and goes too often to tell each time.
+        flapping: Whether it comes and goes too often for each time to matter; rooms hear each with this mark.
         reopened_count: How often it came back after a resolution.
         looks: The last 21 verdicts, see :mod:`vibeworkbench.ops.flapping`.
         revision: Number of the transaction that last touched it.
@@ -131,7 +131,6 @@ class Transition:
     """One line of an issue's history.
 
     ``came_from`` is ``None`` when the issue was filed; equal to ``to`` when only severity or flapping changed.
-    ``announced`` says whether the ops room hears of it: each flip of a flapping issue is recorded and not announced.
     """
 
     at: datetime
@@ -139,7 +138,6 @@ class Transition:
     to: State
     actor: str
     note: str = ""
-    announced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,4 +242,4 @@ def _change(before: Issue, after: Issue, note: str, now: datetime) -> Change | N
         transition = Transition(max(now, before.state_changed_at), before.state, after.state, ACTOR, "; ".join(said))
     else:
         after, transition = moved(before, after, now, ACTOR, "; ".join(said))
-    return Change(before, after, replace(transition, announced=not (before.flapping and after.flapping)))
+    return Change(before, after, transition)
