@@ -313,6 +313,19 @@ behaviour("After leaving nothing is delivered and nothing is retried.", async (s
   assert.equal(server.handshakes.length, 2);
 });
 
+behaviour("Who leaves while it waits for the next try does not try again.", async (server, join) => {
+  server.refuseUpgrade = 503;
+  server.refusePoll = 503;
+  const member = join();
+  await member.until(() => server.handshakes.length >= 3);
+  member.room.close();
+  const tried = server.handshakes.length;
+  const other = join();
+  await other.until(() => server.handshakes.length >= tried + 4);
+  const own = server.handshakes[0]?.get("_pk");
+  assert.equal(server.handshakes.slice(tried).filter((query) => query.get("_pk") === own).length, 0);
+});
+
 test("The first retry is at once; then the wait is drawn below a ceiling that doubles up to the cap.", () => {
   const timing = { backoffBase: 1_000, backoffCap: 30_000 };
   assert.equal(retryDelay(0, timing, 0.99), 0);

@@ -108,6 +108,7 @@ export class Room {
     this.#leaving.abort();
     this.#drop();
     this.#hangUp(1000);
+    for (const name of this.#timers.keys()) this.#stop(name);
   }
 
   /** The next try is now. A connection that looks alive is asked whether it is. */
