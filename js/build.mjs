@@ -3,7 +3,8 @@
  *
  * A panel is one self-contained ES module: its style sheet and lit-html are inside, nothing is loaded from elsewhere.
  */
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 
@@ -32,6 +33,7 @@ const options = {
 if (process.argv.includes("--watch")) {
   await (await context(options)).watch();
 } else {
-  await rm(outdir, { recursive: true, force: true });
-  await build(options);
+  const { metafile } = await build({ ...options, metafile: true });
+  const made = new Set(Object.keys(metafile?.outputs ?? {}).map((path) => basename(path)));
+  for (const name of await readdir(outdir)) if (!made.has(name)) await rm(`${outdir}/${name}`);
 }

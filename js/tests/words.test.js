@@ -36,7 +36,8 @@ test("Evidence shows the unit that its name states.", () => {
   assert.equal(evidenceText("timeout_s", 5), "5.0 s");
   assert.equal(evidenceText("status", 503), "503");
   assert.equal(evidenceText("sample_lines", ["one", "two"]), "one\ntwo");
-  assert.equal(evidenceText("nested", { a: 1 }), '{\n "a": 1\n}');
+  assert.equal(evidenceText("phases", { dns_ms: 3, kind: "refused" }), "dns: 3 ms\nkind: refused");
+  assert.equal(evidenceText("nested", { a: { b: 1 } }), '{\n "a": {\n  "b": 1\n }\n}');
   assert.deepEqual(["used_ratio", "freeBytes", "mount"].map(evidenceName), ["used", "free", "mount"]);
 });
 

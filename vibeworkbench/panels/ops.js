@@ -46,8 +46,7 @@ function render({ model, el }) {
   const unstyle = styled();
   const root = el.appendChild(document.createElement("div"));
   root.className = "vw-panel vw-ops";
-  // JupyterLab's notebook shortcuts (Enter, a, b, d d ...) are not meant while somebody works in the panel.
-  root.dataset["lmSuppressShortcuts"] = "true";
+  root.addEventListener("focusin", (event) => suppressShortcuts(/** @type {HTMLElement} */ (event.target)));
   const voice = el.appendChild(document.createElement("p"));
   voice.className = "vw-quiet";
   voice.setAttribute("aria-live", "polite");
@@ -171,6 +170,16 @@ function configure(root, model) {
  */
 function speakTo(voice, { said }) {
   if (voice.textContent !== said) voice.textContent = said;
+}
+
+/**
+ * JupyterLab's notebook shortcuts (Enter, a, x, d d ...) are not meant while somebody works in the panel. Their selectors
+ * match the focused element itself, so the mark that switches them off must stand there and not on the panel.
+ *
+ * @param {HTMLElement} focused
+ */
+function suppressShortcuts(focused) {
+  focused.dataset["lmSuppressShortcuts"] = "true";
 }
 
 let styledPanels = 0;

@@ -275,7 +275,7 @@ function progress({ scope, trigger, startedAtMs, progress: { processed, total },
 function lastScan(scan, aside, nowMs) {
   const tookMs = milliseconds(scan.completedAt) - milliseconds(scan.startedAt);
   const slowestMs = Math.max(1, ...scan.collectors.map(({ durationMs }) => durationMs));
-  return html`<div class="vw-last" ?data-aside=${aside} data-status=${scan.status}>
+  return html`<div class="vw-last" ?data-aside=${aside} data-scan=${scan.scanId} data-status=${scan.status}>
     <div class="vw-line">
       <b>${scan.scope}</b>
       <span class="vw-outcome" data-status=${scan.status}>${scan.status}</span>

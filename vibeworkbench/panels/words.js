@@ -124,6 +124,10 @@ export function evidenceText(name, value) {
   if (typeof value === "number") return measure(name, value);
   if (Array.isArray(value) && value.every((each) => typeof each !== "object"))
     return value.map((each) => evidenceText(name, each)).join("\n");
+  if (value !== null && typeof value === "object" && Object.values(value).every((each) => typeof each !== "object"))
+    return Object.entries(value)
+      .map(([key, each]) => `${evidenceName(key)}: ${evidenceText(key, each)}`)
+      .join("\n");
   return JSON.stringify(value, null, 1);
 }
 
