@@ -255,19 +255,20 @@ class Room:
         self._round = None
         if self._pending.frames:
             self._loop.call_soon(self._begin_round)
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits for the room to move looks again."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        self._waiters.clear()
 
-    async def moved(self) -> None:
-        """A round has ended: what was pending is in the log and with all who are live."""
+    def moved(self) -> asyncio.Future[None]:
+        """Done when the next round has ended: what is pending now is then in the log and with all who are live."""
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
+        waiter.add_done_callback(self._waiters.discard)
+        return waiter
 
     # Members that are behind
 

@@ -98,6 +98,8 @@ class Rooms:
     async def stop(self) -> None:
         """What was said is committed, and every member was told to come back later (1001) and is gone."""
         self._is_stopping = True
+        for room in self._open_rooms():
+            room.wake()  # polls that wait are answered
         await self._recorder.settled()
         await self._upkeep.stop()
         members = [(room, member) for room in self._open_rooms() for member in list(room.members)]
