@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from tests.ops.staging import FULL, INCREMENTAL, Lines, Mounts, full, request, s
 from vibeworkbench.errors import Conflict, InvalidInput, NotFound
 from vibeworkbench.ops.checks import check
 from vibeworkbench.ops.claims import HEALTH_PARTY
+from vibeworkbench.ops.filing import act
 from vibeworkbench.ops.issues import Verb, Wish
 from vibeworkbench.ops.model import Look, LookState, Period, Severity
 from vibeworkbench.ops.records import issue, scan, source_cursor
@@ -595,6 +597,21 @@ async def test_old_scans_and_issues_are_forgotten(path):
         assert len(stage.rows(scan)) == 3
         assert stage.rows(issue) == []
         assert len((await stage.ops.health()).history) == 3
+
+
+async def test_the_history_of_an_issue_that_stands_for_years_is_bounded(path):
+    """Its newest lines are told, its old ones forgotten; how it was filed is always known."""
+    async with staged(path, Mounts({"mount:/": 0.95}), settings=OpsSettings(keep_resolved_days=10)) as stage:
+        await stage.ops.scan(FULL)
+        issue_id = (await the_issue(stage)).issue_id
+        for verb in (Verb.acknowledge, Verb.reopen) * 300:
+            stage.database.write_now(partial(act, issue_id=issue_id, wish=Wish(verb, "ada"), now=stage.clock.now))
+        history = (await stage.ops.one_issue(issue_id)).history
+        assert (len(history), history[-1].to) == (500, "open")
+        stage.clock.now += timedelta(days=11)
+        await stage.ops.scan(FULL)
+        [line] = (await stage.ops.one_issue(issue_id)).history
+        assert (line.came_from, line.to) == (None, "open")
 
 
 async def test_a_clock_that_steps_back_does_no_harm(path):

@@ -12,7 +12,7 @@ from vibeworkbench.ops.claims import HEALTH_PARTY, ROOM
 from vibeworkbench.ops.health import Health, health
 from vibeworkbench.ops.issues import State
 from vibeworkbench.ops.model import Severity
-from vibeworkbench.ops.records import health_sample, issue, looked_target, scan, to_json, to_us
+from vibeworkbench.ops.records import health_sample, issue, issue_event, looked_target, scan, to_json, to_us
 from vibeworkbench.ops.scans import Status
 from vibeworkbench.ops.wire import health_said
 from vibeworkbench.storage.records import Message, Transaction, encode
@@ -75,7 +75,8 @@ def forget(transaction: Transaction, keep_scans: int, resolved_before: datetime)
     Args:
         transaction: The transaction under way.
         keep_scans: Finished scans beyond this number go, with the health samples of their time.
-        resolved_before: Issues resolved before this instant go, with their history.
+        resolved_before: Issues resolved before this instant go, with their history, and of the others what became of
+            them before it; that they were filed stays.
     """
     connection = transaction.connection
     newest = sa.select(scan.c.started_at_us).where(scan.c.status != Status.running.value)
@@ -88,6 +89,8 @@ def forget(transaction: Transaction, keep_scans: int, resolved_before: datetime)
         connection.execute(sa.delete(health_sample).where(health_sample.c.at_us < oldest_kept_us))
     old = (issue.c.state == State.resolved.value) & (issue.c.state_changed_at_us < to_us(resolved_before))
     connection.execute(sa.delete(issue).where(old))
+    past = (issue_event.c.at_us < to_us(resolved_before)) & issue_event.c.came_from.is_not(None)
+    connection.execute(sa.delete(issue_event).where(past))
 
 
 def remember_looks(connection: sa.Connection, looked: frozenset[str], targets: frozenset[str], now: datetime) -> None:

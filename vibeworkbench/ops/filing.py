@@ -38,6 +38,9 @@ from vibeworkbench.storage.records import Transaction
 _AT_ONCE = 500
 """Values in one ``IN``, well below every database's limit of parameters."""
 
+HISTORY_LINES = 500
+"""Most lines of an issue's history in an answer."""
+
 _UPDATE_ISSUE = (
     sa.update(issue)
     .where(issue.c.issue_id == sa.bindparam("this_issue_id"))
@@ -156,9 +159,10 @@ def known_issues(connection: sa.Connection, fingerprints: Collection[str]) -> li
 
 
 def history_of(connection: sa.Connection, issue_id: str) -> list[Transition]:
-    """All that became of an issue, oldest first."""
-    lines = sa.select(issue_event).where(issue_event.c.issue_id == issue_id).order_by(issue_event.c.id)
-    return [transition_of(row) for row in connection.execute(lines).mappings().all()]
+    """What became of an issue, oldest first: its newest lines."""
+    lines = sa.select(issue_event).where(issue_event.c.issue_id == issue_id).order_by(issue_event.c.id.desc())
+    newest = connection.execute(lines.limit(HISTORY_LINES)).mappings().all()
+    return [transition_of(row) for row in reversed(newest)]
 
 
 def _store(transaction: Transaction, changes: Iterable[Change], revision: int, scan_id: str | None) -> list[Issue]:

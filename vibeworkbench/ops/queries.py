@@ -67,13 +67,13 @@ def scans(connection: sa.Connection, query: ScanQuery) -> ScanList:
     if query.status:
         chosen = chosen.where(scan.c.status.in_(query.status))
     if query.cursor:
-        started_at_us, scan_id = _keys(query.cursor, (int, str))
+        started_at_us, scan_id = keys_of(query.cursor, (int, str))
         chosen = chosen.where(sa.tuple_(scan.c.started_at_us, scan.c.scan_id) < (started_at_us, scan_id))
     ordered = chosen.order_by(scan.c.started_at_us.desc(), scan.c.scan_id.desc()).limit(query.limit + 1)
     rows = connection.execute(ordered).mappings().all()
     page = rows[: query.limit]
     more = len(rows) > query.limit
-    cursor = _cursor(page[-1]["started_at_us"], page[-1]["scan_id"]) if more else None
+    cursor = cursor_of(page[-1]["started_at_us"], page[-1]["scan_id"]) if more else None
     return ScanList(items=[scan_body(scan_of(row)) for row in page], next_cursor=cursor)
 
 
@@ -93,7 +93,7 @@ def issues(connection: sa.Connection, query: IssueQuery) -> IssueList:
     """A page of issues, worst first, then newest."""
     chosen = _chosen(query)
     if query.cursor:
-        severity, first_seen_at_us, issue_id = _keys(query.cursor, (int, int, str))
+        severity, first_seen_at_us, issue_id = keys_of(query.cursor, (int, int, str))
         same = (issue.c.severity == severity) & (issue.c.first_seen_at_us == first_seen_at_us)
         chosen = chosen.where(
             (issue.c.severity < severity)
@@ -103,7 +103,7 @@ def issues(connection: sa.Connection, query: IssueQuery) -> IssueList:
     rows = connection.execute(chosen.order_by(*_WORST_FIRST).limit(query.limit + 1)).mappings().all()
     page = rows[: query.limit]
     last = page[-1] if len(rows) > query.limit else None
-    cursor = None if last is None else _cursor(last["severity"], last["first_seen_at_us"], last["issue_id"])
+    cursor = None if last is None else cursor_of(last["severity"], last["first_seen_at_us"], last["issue_id"])
     return IssueList(items=[issue_body(issue_of(row)) for row in page], next_cursor=cursor)
 
 
@@ -136,14 +136,12 @@ def health_with_history(
     said = health_said(present_health(connection, targets), now)
     if target and target not in {one.target for one in said.targets}:
         raise NotFound("there is no such target", target=target)
-    newest = sa.select(health_sample).order_by(health_sample.c.id.desc()).limit(HISTORY_SAMPLES)
-    rows = connection.execute(newest).mappings().all()
+    wanted = health_sample.c.targets if target else health_sample.c.score
+    newest = sa.select(health_sample.c.at_us, wanted).order_by(health_sample.c.id.desc()).limit(HISTORY_SAMPLES)
+    rows = reversed(connection.execute(newest).all())
     history = [
-        HealthSampleBody(
-            at=from_us(row["at_us"]),
-            score=msgspec.json.decode(row["targets"]).get(target) if target else row["score"],
-        )
-        for row in reversed(rows)
+        HealthSampleBody(at=from_us(at_us), score=msgspec.json.decode(kept).get(target) if target else kept)
+        for at_us, kept in rows
     ]
     return HealthBody(score=said.score, at=said.at, targets=said.targets, history=history)
 
@@ -167,11 +165,17 @@ def room_snapshot(connection: sa.Connection, targets: Collection[str], now: date
     )
 
 
-def _cursor(*keys: int | str) -> str:
+def cursor_of(*keys: int | str) -> str:
+    """The cursor of the page that follows what is sorted under these keys."""
     return base64.urlsafe_b64encode(msgspec.json.encode(keys)).decode().rstrip("=")
 
 
-def _keys(cursor: str, types: tuple[type, ...]) -> tuple[Any, ...]:
+def keys_of(cursor: str, types: tuple[type, ...]) -> tuple[Any, ...]:
+    """The keys after which a page begins.
+
+    Raises:
+        InvalidInput: The cursor is none that ``cursor_of`` has made of keys of these types.
+    """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         keys = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=list[int | str])

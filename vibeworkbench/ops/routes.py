@@ -25,6 +25,7 @@ from vibeworkbench.ops.wire import (
     ScanOrder,
     ScanQuery,
     SummaryBody,
+    TargetQuery,
     request_of,
     scan_body,
 )
@@ -217,10 +218,10 @@ class HealthHandler(OpsHandler):
 class TargetsHandler(OpsHandler):
     """What scans look at."""
 
-    @operation(summary="List all targets", role=Role.viewer, answer=TargetList)
-    async def get(self) -> msgspec.Struct:
-        """All targets, the settings' first."""
-        return target_list(await self.ops.targets())
+    @operation(summary="List targets, the settings' first", role=Role.viewer, query=TargetQuery, answer=TargetList)
+    async def get(self, *, query: TargetQuery) -> msgspec.Struct:
+        """A page of targets."""
+        return target_list(await self.ops.targets(), query)
 
     @operation(
         summary="Add a target",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, get_args
 
 import msgspec
 
+from vibeworkbench.ops.looking import subject_of
+from vibeworkbench.ops.queries import cursor_of, keys_of
 from vibeworkbench.ops.targets import KnownTarget, Origin
-from vibeworkbench.ops.wire import Body
+from vibeworkbench.ops.wire import Body, TargetQuery
 from vibeworkbench.settings import Section, Target
 
 _KINDS: tuple[type[Section], ...] = get_args(Target)
@@ -57,7 +61,7 @@ TargetList: type[msgspec.Struct] = msgspec.defstruct(
     "TargetList",
     [("items", list[TargetShown]), ("next_cursor", str | None, None)],
     bases=(Body,),
-    namespace={"__doc__": "All targets, the settings' first; they stand on one page."},
+    namespace={"__doc__": "A page of targets."},
     module=__name__,
     frozen=True,
     kw_only=True,
@@ -79,6 +83,19 @@ def target_shown(known: KnownTarget) -> msgspec.Struct:
     return _SHOWN[type(known.target)](**fields, target_id=known.target_id, origin=known.origin)
 
 
-def target_list(known: list[KnownTarget]) -> msgspec.Struct:
-    """All targets on one page."""
-    return TargetList(items=[target_shown(each) for each in known])
+def target_list(known: Iterable[KnownTarget], query: TargetQuery) -> msgspec.Struct:
+    """A page of targets: the settings' first, then those of REST, each by kind and name.
+
+    Raises:
+        InvalidInput: The cursor is none that this list has answered.
+    """
+    after = keys_of(query.cursor, (int, str)) if query.cursor else (-1, "")
+    there = sorted(((key, each) for each in known if (key := _place(each)) > after), key=itemgetter(0))
+    page = there[: query.limit]
+    more = cursor_of(*page[-1][0]) if len(there) > len(page) else None
+    return TargetList(items=[target_shown(each) for _, each in page], next_cursor=more)
+
+
+def _place(known: KnownTarget) -> tuple[int, str]:
+    """Where a target stands in lists; no two stand at one place."""
+    return int(known.origin == "rest"), subject_of(known.target)

@@ -23,6 +23,8 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339, with 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
+Severities = Annotated[list[SeverityName], msgspec.Meta(max_length=100)]
+Names = Annotated[list[Name], msgspec.Meta(max_length=100)]
 
 
 class Body(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -37,11 +39,11 @@ class TimeRange(Body, frozen=True):
 
 
 class ScanFilters(Body, frozen=True):
-    """What limits a scan: ``source`` what is read, the others what is reported. Each takes one value or a list."""
+    """What limits a scan: ``source`` what is read, the others what is reported. Each takes one value or at most 100."""
 
-    severity: SeverityName | list[SeverityName] | None = None
-    type: Name | list[Name] | None = None
-    source: Name | list[Name] | None = None
+    severity: SeverityName | Severities | None = None
+    type: Name | Names | None = None
+    source: Name | Names | None = None
     time_range: TimeRange | None = None
 
 
@@ -125,6 +127,13 @@ class IssueQuery(Body, frozen=True):
     severity: list[SeverityName] = []
     type: list[str] = []
     target: list[str] = []
+    limit: Limit = 50
+    cursor: str = ""
+
+
+class TargetQuery(Body, frozen=True):
+    """Which part of the list: the settings' targets first, then those of REST, each by kind and name."""
+
     limit: Limit = 50
     cursor: str = ""
 
@@ -272,7 +281,7 @@ class IssueBody(Body, frozen=True):
 
 
 class IssueWithHistory(IssueBody, frozen=True):
-    """One issue and all that became of it, oldest first."""
+    """One issue and what became of it, oldest first: the newest 500 lines."""
 
     history: list[TransitionBody]
 
