@@ -30,13 +30,13 @@ from vibeworkbench.rooms.model import (
     TokenBucket,
     client_message_of,
     is_room_name,
-    quality_of,
 )
 from vibeworkbench.rooms.recorder import Recorder
 from vibeworkbench.rooms.replay import Replay
 from vibeworkbench.rooms.room import Room
+from vibeworkbench.rooms.stats import body_of, members_of
 from vibeworkbench.rooms.upkeep import Upkeep
-from vibeworkbench.rooms.wire import MemberBody, RoomBody
+from vibeworkbench.rooms.wire import RoomBody
 from vibeworkbench.settings import RoomSettings
 from vibeworkbench.storage.records import Database, Event, Message, encode, epoch_of
 from vibeworkbench.web.roles import Caller, Role
@@ -365,40 +365,14 @@ class Rooms:
         if party.recording:
             extent = await self._database.read(lambda connection: records.extent_of(connection, key))
         hall = self._halls.get(key)
-        members = [] if hall is None else [_member_body(hall.room, each) for each in hall.room.members]
-        return self._body(key, extent, members)
+        members = () if hall is None else members_of(hall.room)
+        body = self._body(key, extent)
+        body.members_list = members
+        return body
 
-    def _body(self, key: RoomKey, extent: records.Extent, members: list[MemberBody] | None = None) -> RoomBody:
-        hall, now = self._halls.get(key), asyncio.get_running_loop().time()
-        room = None if hall is None else hall.room
+    def _body(self, key: RoomKey, extent: records.Extent) -> RoomBody:
         party = self._parties[key[0]]
-        return RoomBody(
-            party=key[0],
-            room=key[1],
-            recording=party.recording,
-            members=len(room.members) if room else 0,
-            epoch=self.epoch if party.recording else None,
-            last_seq=max(extent.last_seq, room.last_seq) if room else extent.last_seq,
-            oldest_seq=max(extent.oldest_seq, room.oldest_seq) if room else extent.oldest_seq,
-            messages_per_s=round(room.messages.at(now), 3) if room else 0.0,
-            bytes_per_s=round(room.bytes.at(now), 1) if room else 0.0,
-            backlog_bytes=max(map(room.lag_bytes, room.members), default=0) if room else 0,
-            dropped=room.too_slow if room else 0,
-            members_list=None if members is None else tuple(members),
-        )
-
-
-def _member_body(room: Room, member: Member) -> MemberBody:
-    now, lag = asyncio.get_running_loop().time(), room.lag_bytes(member)
-    return MemberBody(
-        member_id=member.member_id,
-        name=member.caller.name,
-        role=member.caller.role.name,
-        joined_at=member.joined_at,
-        lag_bytes=lag,
-        rtt_ms=None if member.pulse.rtt_ms is None else round(member.pulse.rtt_ms, 2),
-        quality=quality_of(member.pulse.rtt_ms, lag, member.pulse.is_silent(now)),
-    )
+        return body_of(key, party, extent, epoch=self.epoch, room=self._open_room(key))
 
 
 def _now_ms() -> int:
