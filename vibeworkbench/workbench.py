@@ -18,12 +18,12 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 import vibeworkbench
 from vibeworkbench.errors import InvalidInput, Unavailable
-from vibeworkbench.ops import claims as ops_claims
+from vibeworkbench.ops import room as ops_room
 from vibeworkbench.ops import routes as ops_routes
 from vibeworkbench.ops.checks import load_checks
 from vibeworkbench.ops.collectors import load_collectors
-from vibeworkbench.ops.line import Site
 from vibeworkbench.ops.plugins import PluginFailure
+from vibeworkbench.ops.scans.line import Site
 from vibeworkbench.ops.service import Ops
 from vibeworkbench.rooms import routes as room_routes
 from vibeworkbench.rooms.model import RELAY, Party
@@ -250,15 +250,15 @@ _NOT_RUNNING = Part("failed", "the server is starting or stopping, or could not 
 
 def _parties(ops: Ops) -> tuple[Party, ...]:
     """The parties that every workbench has; the settings' own ones are the rooms' business."""
-    main = frozenset({ops_claims.ROOM})
+    main = frozenset({ops_room.ROOM})
 
     def health(connection: Any, room: str) -> Mapping[str, Any]:
         told: Mapping[str, Any] = ops.snapshot(connection, room)["health"]
         return told
 
     return (
-        Party(ops_claims.PARTY, recording=True, read=Role.viewer, write=None, snapshot=ops.snapshot, rooms=main),
-        Party(ops_claims.HEALTH_PARTY, recording=True, read=Role.viewer, write=None, snapshot=health, rooms=main),
+        Party(ops_room.PARTY, recording=True, read=Role.viewer, write=None, snapshot=ops.snapshot, rooms=main),
+        Party(ops_room.HEALTH_PARTY, recording=True, read=Role.viewer, write=None, snapshot=health, rooms=main),
         Party("reviews", recording=True, read=Role.viewer, write=None, rooms=main),
         Party("tasks", recording=True, read=Role.viewer, write=None),
         Party("containers", recording=False, read=Role.viewer, write=None),

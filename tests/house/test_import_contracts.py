@@ -19,10 +19,11 @@ CONTRACTS = {
 FORBIDDEN = {
     "between-subsystems": ("storage/records.py", "import vibeworkbench.ops.model"),
     "inside-a-subsystem": ("ops/model.py", "import vibeworkbench.ops.service"),
-    "models-are-pure": ("ops/issues.py", "import time"),
+    "inside-ops": ("ops/issues/books.py", "import vibeworkbench.ops.scans.claims"),
+    "models-are-pure": ("ops/issues/reconcile.py", "import time"),
     "frameworks-at-the-edges": ("ops/service.py", "import tornado.ioloop"),
     "one-door-to-the-database": ("ops/checks/host.py", "import sqlalchemy"),
-    "clients-meet-the-server-over-the-network": ("client/api.py", "import vibeworkbench.ops.wire"),
+    "clients-meet-the-server-over-the-network": ("client/api.py", "import vibeworkbench.ops.wire.issues"),
     "the-server-knows-no-client": ("ops/service.py", "import vibeworkbench.client.api"),
     "the-shell-is-a-client": ("cli.py", "import vibeworkbench.ops.service"),
     "plugins-do-not-know-each-other": ("ops/collectors/host.py", "import vibeworkbench.ops.collectors.processes"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from vibeworkbench.ops.issues.reconcile import Evidence, Rules, reconcile
 from vibeworkbench.ops.model import Finding, Look, LookState, Severity
-from vibeworkbench.ops.reconcile import Evidence, Rules, reconcile
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

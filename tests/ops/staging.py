@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 
 from vibeworkbench.ops.checks import Checks, check
 from vibeworkbench.ops.checks import scan as scan_checks
-from vibeworkbench.ops.claims import HEALTH_PARTY, PARTY
 from vibeworkbench.ops.collectors import Collectors, LookOrder
-from vibeworkbench.ops.line import Site
 from vibeworkbench.ops.model import Filters, Look, LookState, Observation, ScanRequest, Scope, Severity
+from vibeworkbench.ops.room import HEALTH_PARTY, PARTY
+from vibeworkbench.ops.scans.line import Site
 from vibeworkbench.ops.service import Ops
 from vibeworkbench.rooms.model import Party
 from vibeworkbench.rooms.service import Rooms

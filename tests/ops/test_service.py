@@ -13,13 +13,14 @@ import pytest
 from tests.ops.staging import FULL, INCREMENTAL, Lines, Mounts, full, request, staged
 from vibeworkbench.errors import Conflict, InvalidInput, NotFound
 from vibeworkbench.ops.checks import check
-from vibeworkbench.ops.claims import HEALTH_PARTY
-from vibeworkbench.ops.filing import act
-from vibeworkbench.ops.issues import Verb, Wish
+from vibeworkbench.ops.issues.model import Verb, Wish
+from vibeworkbench.ops.issues.records import act
 from vibeworkbench.ops.model import Look, LookState, Period, Severity
 from vibeworkbench.ops.records import issue, scan, source_cursor
-from vibeworkbench.ops.scans import Status
-from vibeworkbench.ops.wire import IssueQuery, ScanQuery, scan_body
+from vibeworkbench.ops.room import HEALTH_PARTY
+from vibeworkbench.ops.scans.model import Status
+from vibeworkbench.ops.wire.issues import IssueQuery
+from vibeworkbench.ops.wire.scans import ScanQuery, scan_body
 from vibeworkbench.settings import HttpTarget, OpsSettings
 
 

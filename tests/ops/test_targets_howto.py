@@ -8,9 +8,9 @@ from typing import get_args
 
 import msgspec
 
-from vibeworkbench.ops.looking import kind_of
-from vibeworkbench.ops.target_bodies import TargetGiven, target_of
+from vibeworkbench.ops.model import kind_of
 from vibeworkbench.ops.targets import from_settings
+from vibeworkbench.ops.wire.targets import TargetGiven, target_of
 from vibeworkbench.settings import Target, settings_from_toml
 
 PAGE = (Path(__file__).parents[2] / "docs/howto/targets.md").read_text()

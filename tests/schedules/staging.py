@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from vibeworkbench.ops.checks import Checks
 from vibeworkbench.ops.collectors import Collectors, LookOrder
-from vibeworkbench.ops.line import Site
 from vibeworkbench.ops.model import Look, LookState
+from vibeworkbench.ops.scans.line import Site
 from vibeworkbench.ops.service import Ops
-from vibeworkbench.ops.wire import ScanBody, ScanQuery
+from vibeworkbench.ops.wire.scans import ScanBody, ScanQuery
 from vibeworkbench.rooms.service import Rooms
 from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.schedules.service import Schedules, Standing

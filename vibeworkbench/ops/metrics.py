@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from vibeworkbench.ops.books import Books
-from vibeworkbench.ops.issues import State
+from vibeworkbench.ops.issues.books import Books
+from vibeworkbench.ops.issues.model import State
 from vibeworkbench.ops.model import Severity
-from vibeworkbench.ops.scans import Scan
+from vibeworkbench.ops.scans.model import Scan
 
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 

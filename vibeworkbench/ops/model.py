@@ -1,6 +1,6 @@
 """What a scan looks at, what it saw and what it thinks of it. Pure values: no clock, no file, no socket.
 
-ScanRequest → collectors look → Snapshot of Looks of Observations → checks judge → Findings → issues (see issues.py)
+ScanRequest → collectors look → Snapshot of Looks of Observations → checks judge → Findings → issues (see issues/)
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
+
+from vibeworkbench.settings import Target
 
 
 class Severity(IntEnum):
@@ -190,3 +192,13 @@ class Finding:
         """32 hexadecimal digits that say which trouble this is, equal for the same trouble in every scan."""
         said = f"{self.check}\x1f{self.subject}\x1f{self.signature}"
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+
+def kind_of(target: Target) -> str:
+    """The kind of a target, as its tag says it."""
+    return str(type(target).__struct_config__.tag)
+
+
+def subject_of(target: Target) -> str:
+    """What findings about a target as a whole are about, and what its health stands under: ``http:shop``."""
+    return f"{kind_of(target)}:{target.name}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -11,31 +9,26 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from vibeworkbench.errors import InvalidInput, NotFound
-from vibeworkbench.ops.books import issue_counts, present_health
-from vibeworkbench.ops.filing import history_of
-from vibeworkbench.ops.issues import State
+from vibeworkbench.errors import NotFound
+from vibeworkbench.ops.issues.books import issue_counts, present_health
+from vibeworkbench.ops.issues.model import State
+from vibeworkbench.ops.issues.records import history_of
 from vibeworkbench.ops.model import Severity
 from vibeworkbench.ops.records import from_us, health_sample, issue, issue_of, scan, scan_of
-from vibeworkbench.ops.scans import Status
-from vibeworkbench.ops.wire import (
-    HealthBody,
-    HealthSampleBody,
+from vibeworkbench.ops.scans.model import Status
+from vibeworkbench.ops.wire.health import HealthBody, HealthSampleBody, health_said
+from vibeworkbench.ops.wire.issues import (
     IssueList,
     IssueQuery,
     IssueWithHistory,
-    ScanBody,
-    ScanList,
-    ScanQuery,
-    SnapshotBody,
     SummaryBody,
-    health_said,
     issue_body,
     issue_with_history,
-    running_body,
-    scan_body,
     summary_body,
 )
+from vibeworkbench.ops.wire.pages import cursor_of, keys_of
+from vibeworkbench.ops.wire.scans import ScanBody, ScanList, ScanQuery, running_body, scan_body
+from vibeworkbench.ops.wire.snapshot import SnapshotBody
 
 SNAPSHOT_ISSUES = 200
 """Most issues in the snapshot of the ops room; the rest are in REST."""
@@ -44,6 +37,7 @@ HISTORY_SAMPLES = 500
 """Most samples in an answer's history of health; the newest are kept."""
 
 _WORST_FIRST = (issue.c.severity.desc(), issue.c.first_seen_at_us.desc(), issue.c.issue_id)
+
 _UNRESOLVED = issue.c.state != State.resolved.value
 
 
@@ -163,24 +157,3 @@ def room_snapshot(connection: sa.Connection, targets: Collection[str], now: date
         last_scan=None if last is None else scan_body(scan_of(last)),
         issues=[issue_body(issue_of(row)) for row in connection.execute(worst).mappings().all()],
     )
-
-
-def cursor_of(*keys: int | str) -> str:
-    """The cursor of the page that follows what is sorted under these keys."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(keys)).decode().rstrip("=")
-
-
-def keys_of(cursor: str, types: tuple[type, ...]) -> tuple[Any, ...]:
-    """The keys after which a page begins.
-
-    Raises:
-        InvalidInput: The cursor is none that ``cursor_of`` has made of keys of these types.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        keys = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=list[int | str])
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        keys = []
-    if tuple(type(key) for key in keys) != types or any(isinstance(key, int) and abs(key) >= 2**63 for key in keys):
-        raise InvalidInput("cursor: this is none that a list has answered", field="cursor", reason="unknown cursor")
-    return tuple(keys)

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from vibeworkbench.ops.flapping import settled
-from vibeworkbench.ops.issues import Issue, State, Transition
+from vibeworkbench.ops.issues.flapping import settled
+from vibeworkbench.ops.issues.model import Issue, State, Transition
 from vibeworkbench.ops.model import Filters, Period, ScanRequest, Scope, Severity
-from vibeworkbench.ops.scans import CollectorRun, Progress, Scan, Status, Tally
+from vibeworkbench.ops.scans.model import CollectorRun, Progress, Scan, Status, Tally
 from vibeworkbench.storage.records import metadata
 
 scan = sa.Table(

@@ -6,28 +6,29 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from vibeworkbench.ops.issues import Verb, Wish
+from vibeworkbench.ops.issues.model import Verb, Wish
 from vibeworkbench.ops.service import Ops
-from vibeworkbench.ops.target_bodies import TargetGiven, TargetList, TargetShown, target_list, target_of, target_shown
-from vibeworkbench.ops.wire import (
+from vibeworkbench.ops.wire.health import HealthBody, HealthQuery
+from vibeworkbench.ops.wire.issues import (
     Acknowledge,
     Claim,
-    HealthBody,
-    HealthQuery,
     IssueList,
     IssueQuery,
     IssueWithHistory,
     Mute,
     Reopen,
     Resolve,
-    ScanBody,
-    ScanList,
-    ScanOrder,
-    ScanQuery,
     SummaryBody,
+)
+from vibeworkbench.ops.wire.scans import ScanBody, ScanList, ScanOrder, ScanQuery, request_of, scan_body
+from vibeworkbench.ops.wire.targets import (
+    TargetGiven,
+    TargetList,
     TargetQuery,
-    request_of,
-    scan_body,
+    TargetShown,
+    target_list,
+    target_of,
+    target_shown,
 )
 from vibeworkbench.web.handlers import ApiHandler
 from vibeworkbench.web.operation import Answer, operation

@@ -19,36 +19,28 @@ import sqlalchemy as sa
 
 from vibeworkbench.errors import Conflict, InvalidInput, NotFound, Unavailable, UpstreamFailed, WorkbenchError
 from vibeworkbench.ops import queries
-from vibeworkbench.ops.books import Books, balance, issue_counts, present_health
 from vibeworkbench.ops.checks import Checks
-from vibeworkbench.ops.claims import PARTY, ROOM, advance, claim, record_failure
 from vibeworkbench.ops.collectors import Collectors
-from vibeworkbench.ops.filing import act
-from vibeworkbench.ops.issues import Wish
-from vibeworkbench.ops.judging import Judges
-from vibeworkbench.ops.keeper import Keeper
-from vibeworkbench.ops.line import Crew, Line, Site, Start
-from vibeworkbench.ops.looking import Lookout, errands, subject_of
+from vibeworkbench.ops.issues.books import Books, balance, issue_counts, present_health
+from vibeworkbench.ops.issues.model import Wish
+from vibeworkbench.ops.issues.records import act
 from vibeworkbench.ops.metrics import OpsMetrics
-from vibeworkbench.ops.model import ScanRequest
-from vibeworkbench.ops.progress import ProgressReport
+from vibeworkbench.ops.model import ScanRequest, subject_of
 from vibeworkbench.ops.records import scan as scan_table
 from vibeworkbench.ops.records import scan_of
-from vibeworkbench.ops.scans import Progress, Scan, Status
+from vibeworkbench.ops.room import PARTY, ROOM
+from vibeworkbench.ops.scans.claims import advance, claim, record_failure
+from vibeworkbench.ops.scans.judging import Judges
+from vibeworkbench.ops.scans.keeper import Keeper
+from vibeworkbench.ops.scans.line import Crew, Line, Site, Start
+from vibeworkbench.ops.scans.looking import Lookout, errands
+from vibeworkbench.ops.scans.model import Progress, Scan, Status
+from vibeworkbench.ops.scans.progress import ProgressReport
+from vibeworkbench.ops.scans.threads import LooseThreads
 from vibeworkbench.ops.targets import KnownTarget, TargetRegister, active, from_settings
-from vibeworkbench.ops.threads import LooseThreads
-from vibeworkbench.ops.wire import (
-    HealthBody,
-    IssueList,
-    IssueQuery,
-    IssueWithHistory,
-    ScanBody,
-    ScanList,
-    ScanQuery,
-    SummaryBody,
-    issue_with_history,
-    scan_body,
-)
+from vibeworkbench.ops.wire.health import HealthBody
+from vibeworkbench.ops.wire.issues import IssueList, IssueQuery, IssueWithHistory, SummaryBody, issue_with_history
+from vibeworkbench.ops.wire.scans import ScanBody, ScanList, ScanQuery, scan_body
 from vibeworkbench.rooms.service import Rooms
 from vibeworkbench.settings import OpsSettings, Target
 from vibeworkbench.storage.records import Database, Transaction

@@ -20,16 +20,27 @@ import msgspec
 import sqlalchemy as sa
 
 from vibeworkbench.errors import Conflict, InvalidInput, NotFound
-from vibeworkbench.ops.filing import retire
-from vibeworkbench.ops.looking import kind_of, subject_of
+from vibeworkbench.ops.issues.records import retire
+from vibeworkbench.ops.model import kind_of, subject_of
 from vibeworkbench.ops.records import target, to_us
 from vibeworkbench.settings import HttpTarget, Target
 from vibeworkbench.storage.dialects import insert_or_ignore
 from vibeworkbench.storage.records import Transaction
+from vibeworkbench.web.failures import camel
 
 Origin = Literal["settings", "rest"]
 
 _NAME = re.compile(r"[^\s/:*,][^/:*,\x00-\x1f\x7f]{0,99}")
+_HOST = re.compile(r"[^\s/@\x00-\x1f\x7f]{1,253}")
+_PATH = re.compile(r"[^\x00]{1,4096}")
+_MEANT = {
+    "url": (re.compile(r"[^\s\x00-\x1f\x7f]{1,2048}"), "1 to 2048 characters without spaces and control characters"),
+    "host": (_HOST, "a host name or an IP address of 1 to 253 characters"),
+    "server_name": (_HOST, "a host name of 1 to 253 characters, or empty"),
+    "glob": (_PATH, "1 to 4096 characters"),
+    "path": (_PATH, "1 to 4096 characters"),
+}
+"""Field of a target → what it must look like, and that in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ def refuse_meaningless(wanted: Target, prefix: str = "") -> None:
     if not _NAME.fullmatch(wanted.name):
         reason = "1 to 100 characters, none of them / : * or a comma"
         raise InvalidInput(f"{prefix}name: {reason}", field=f"{prefix}name", reason=reason)
+    for field, (meant, reason) in _MEANT.items():
+        given = getattr(wanted, field, None)
+        if given is not None and not meant.fullmatch(given) and (given or field != "server_name"):
+            named = prefix + field if prefix else camel(field)
+            raise InvalidInput(f"{named}: {reason}", field=named, reason=reason)
     if isinstance(wanted, HttpTarget):
         _refuse_meaningless_url(wanted.url, prefix)
 

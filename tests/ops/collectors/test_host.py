@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vibeworkbench.ops.cgroup import CpuLimit
 from vibeworkbench.ops.collectors.host import (
     CpuSample,
     HostCollector,
@@ -24,8 +23,9 @@ from vibeworkbench.ops.collectors.host import (
     without_overlaid,
     zombie_observations,
 )
+from vibeworkbench.ops.machine.cgroup import CpuLimit
+from vibeworkbench.ops.machine.mounts import Fill, Mount, MountGauge
 from vibeworkbench.ops.model import LookState, Observation
-from vibeworkbench.ops.mounts import Fill, Mount, MountGauge
 from vibeworkbench.settings import OpsSettings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

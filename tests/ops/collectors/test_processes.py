@@ -24,8 +24,14 @@ from vibeworkbench.ops.collectors.processes import (
     uses,
     zombie_parents,
 )
+from vibeworkbench.ops.machine.procfs import (
+    ProcessStat,
+    process_arguments,
+    process_stat,
+    process_stats,
+    process_user_id,
+)
 from vibeworkbench.ops.model import LookState
-from vibeworkbench.ops.procfs import ProcessStat, process_arguments, process_stat, process_stats, process_user_id
 from vibeworkbench.settings import OpsSettings, ProcessSettings
 
 QUICK = OpsSettings(cpu_interval_s=0.05)

@@ -18,7 +18,7 @@ from vibeworkbench.ops.checks.workspace import CHECKS
 from vibeworkbench.ops.collectors.programs import plain_environment, ran
 from vibeworkbench.ops.collectors.workspace import WorkspaceCollector
 from vibeworkbench.ops.model import LookState, Scope, Severity, Snapshot
-from vibeworkbench.ops.wire import IssueQuery
+from vibeworkbench.ops.wire.issues import IssueQuery
 from vibeworkbench.settings import OpsSettings, WorkspaceTarget
 
 BIN = Path(sys.executable).parent

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from vibeworkbench.ops.checks import CheckContext, check
+from vibeworkbench.ops.checks.units import in_bytes
 from vibeworkbench.ops.model import Finding, Severity, Snapshot
-from vibeworkbench.ops.units import in_bytes
 
 COLLECTOR = "files"
 _WORST = frozenset({"critical", "fatal"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vibeworkbench.ops.checks import Check, CheckContext, check
+from vibeworkbench.ops.checks.units import in_bytes, in_percent
 from vibeworkbench.ops.model import Finding, Observation, Severity, Snapshot
-from vibeworkbench.ops.units import in_bytes, in_percent
 
 COLLECTOR = "host"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vibeworkbench.ops.checks import CheckContext, check
+from vibeworkbench.ops.checks.units import in_bytes, in_percent, in_time
 from vibeworkbench.ops.model import Finding, Observation, Severity, Snapshot
-from vibeworkbench.ops.units import in_bytes, in_percent, in_time
 
 COLLECTOR = "processes"
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import psutil
 
-from vibeworkbench.ops.cgroup import CpuLimit, cpu_limit, memory_limit
 from vibeworkbench.ops.collectors import LookOrder
+from vibeworkbench.ops.machine.cgroup import CpuLimit, cpu_limit, memory_limit
+from vibeworkbench.ops.machine.mounts import Fill, Mount, MountGauge, real_mounts, system_mounts
+from vibeworkbench.ops.machine.procfs import PROC, process_stats
 from vibeworkbench.ops.model import Look, LookState, Observation
-from vibeworkbench.ops.mounts import Fill, Mount, MountGauge, real_mounts, system_mounts
-from vibeworkbench.ops.procfs import PROC, process_stats
 
 CPU, MEMORY, SWAP, LOAD = "host:cpu", "host:memory", "host:swap", "host:load"
 OPEN_FILES, OWN_OPEN_FILES, ZOMBIES, UPTIME = "host:open-files", "server:open-files", "host:zombies", "host:uptime"

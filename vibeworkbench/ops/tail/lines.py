@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vibeworkbench.ops.masking import masked
+from vibeworkbench.ops.machine.masking import masked
 from vibeworkbench.ops.tail.instants import instant_of
 from vibeworkbench.ops.tail.levels import TRACE, UNKNOWN, level_of
 from vibeworkbench.ops.tail.marks import OpenFile

@@ -1,0 +1,1 @@
+"""Reading this machine: processes, mounts, limits; and hiding what nobody should read."""

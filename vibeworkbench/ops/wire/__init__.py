@@ -1,0 +1,1 @@
+"""What ops says over the network: strict bodies in, and the bodies of REST and room messages out."""
