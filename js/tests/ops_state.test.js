@@ -277,12 +277,10 @@ test("One scan of a scope at a time can be asked for.", () => {
   assert.equal(whyNotScan(apply(apply(asked, START), RESULT), "full"), "");
 });
 
-test("Fifty changes a second among a thousand issues take a small part of that second.", () => {
+test("A change among a thousand issues leaves the others as they are, so that their rows are not drawn again.", () => {
   const issues = Array.from({ length: 1000 }, (_, place) => issue(`i${place}`));
-  let state = after(snapshot(issues));
-  const before = process.cpuUsage();
-  for (let count = 0; count < 50; count += 1) state = apply(state, transition(`i${count * 7}`, "open", "acknowledged"));
-  const { user, system } = process.cpuUsage(before);
-  assert.equal(state.summary.byState["acknowledged"]?.count, 50);
-  assert.ok(user + system < 500_000, `${(user + system) / 1000} ms of CPU`);
+  const before = after(snapshot(issues));
+  const state = apply(before, transition("i7", "open", "acknowledged"));
+  const changed = [...state.issues.keys()].filter((name) => state.issues.get(name) !== before.issues.get(name));
+  assert.deepEqual(changed, ["i7"]);
 });

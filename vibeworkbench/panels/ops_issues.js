@@ -24,6 +24,9 @@ const TABS = /** @type {const} */ ([
   ["all", "All"],
 ]);
 
+/** Rows that may stand out at the same time. */
+const FRESH_SHOWN = 12;
+
 /** @param {string} severity */
 export function severityChip(severity) {
   return html`<span class="vw-severity" data-severity=${severity}>${severity}</span>`;
@@ -108,25 +111,27 @@ function filters(state, tally, acts) {
             </button>`,
         )}
       </div>
-      <input
-        type="search"
-        placeholder="Search issues"
-        aria-label="Search issues"
-        .value=${live(choice.text)}
-        @input=${(/** @type {any} */ event) => acts.choose({ text: event.target.value })}
-      />
-      ${select("Type", choice.type, [["", "All types"], ...tally.types.map((type) => [type, type])], (type) => acts.choose({ type }))}
-      ${select(
-        "Sort",
-        choice.sort,
-        [
-          ["severity", "Worst first"],
-          ["newest", "Newest first"],
-          ["oldest", "Oldest first"],
-          ["count", "Most often"],
-        ],
-        (sort) => acts.choose({ sort: /** @type {any} */ (sort) }),
-      )}
+      <div class="vw-find">
+        <input
+          type="search"
+          placeholder="Search issues"
+          aria-label="Search issues"
+          .value=${live(choice.text)}
+          @input=${(/** @type {any} */ event) => acts.choose({ text: event.target.value })}
+        />
+        ${select("Type", choice.type, [["", "All types"], ...tally.types.map((type) => [type, type])], (type) => acts.choose({ type }))}
+        ${select(
+          "Sort",
+          choice.sort,
+          [
+            ["severity", "Worst first"],
+            ["newest", "Newest first"],
+            ["oldest", "Oldest first"],
+            ["count", "Most often"],
+          ],
+          (sort) => acts.choose({ sort: /** @type {any} */ (sort) }),
+        )}
+      </div>
     </div>
   `;
 }
@@ -156,7 +161,8 @@ export function select(label, value, options, choose) {
 function row(state, issue, reachable, acts) {
   const stands = standing(state, issue);
   const selected = state.selected === issue.issueId;
-  const fresh = state.fresh.get(issue.issueId);
+  // Where everything changes nothing stands out, and the browser would paint hundreds of fading rows.
+  const fresh = state.fresh.size <= FRESH_SHOWN ? state.fresh.get(issue.issueId) : undefined;
   const seen = relative(issue.lastSeenAt, state.nowMs);
   return guard(
     [issue, stands, selected, reachable, fresh, seen],
