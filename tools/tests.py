@@ -59,6 +59,9 @@ def below_floors(report: dict[str, Any]) -> Iterator[str]:
         if any(fnmatch(path, pattern) for pattern in PURE) and percent < 100.0:
             lines = ", ".join(map(str, file["missing_lines"])) or "branches " + str(file["missing_branches"])
             yield f"coverage: {path}: {percent:.1f} % of 100 %: {lines}"
+    for pattern in PURE:  # a file that moved must not leave its floor behind
+        if not any(fnmatch(path, pattern) for path in report["files"]):
+            yield f"coverage: {pattern}: no such file"
     percent = report["totals"]["percent_covered"]
     if percent < PACKAGE_FLOOR_PERCENT:
         yield f"coverage: vibeworkbench: {percent:.1f} % of {PACKAGE_FLOOR_PERCENT:.0f} %"
