@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import secrets
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from jupyter_server.serverapp import ServerApp
 from tornado.netutil import bind_sockets
+from traitlets import default
 from traitlets.config import Config
 
 from vibeworkbench.errors import Unavailable
@@ -23,7 +25,6 @@ from vibeworkbench.workbench import read_settings
 TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
 _PING_MS = 30_000
 """Of kernels' sockets; Jupyter's default timeout is longer than its interval, which tornado warns of each time."""
-_WARNINGS = 30
 
 
 class WorkbenchServer(ServerApp):
@@ -33,6 +34,17 @@ class WorkbenchServer(ServerApp):
     needed: tuple[str, ...] = ()
     """Extensions that are on, whatever the user's configuration says of others."""
     exit_code = 0
+    token_in_use: str
+    """The admin's token. Not part of the configuration, which Jupyter writes to its log at debug level."""
+
+    @default("log_level")
+    def _quiet(self) -> int:
+        return logging.WARNING
+
+    def init_configurables(self) -> None:
+        """The admin's token is the one that opens this server."""
+        super().init_configurables()
+        self.identity_provider.token = self.token_in_use
 
     def init_server_extensions(self) -> None:
         """The needed extensions are on beside those that were configured and found."""
@@ -110,16 +122,17 @@ def serve(  # noqa: PLR0913 - the options of the command
     """
     schedules_from(read_settings(data_dir, settings_file).schedules)  # refused in one line, before anything is opened
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")  # Jupyter's own, at each start
-    given = token or os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
-    used = given or secrets.token_urlsafe(32)
-    config = _config(lab=lab, token=used)
+    inherited = os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
+    given = token or inherited
+    config = _config(lab=lab)
     config.ServerApp.update({"port": port, "ip": ip, "base_url": base_url, "open_browser": open_browser})
     if root_dir is not None:
         config.ServerApp.root_dir = str(root_dir)
     config.VibeworkbenchApp = Config({"data_dir": str(data_dir), "settings_file": str(settings_file or "")})
     server = WorkbenchServer.instance(config=config)
     server.needed = ("vibeworkbench", "jupyterlab", "voila.server_extension") if lab else ("vibeworkbench",)
-    new_token = "" if given else used
+    server.token_in_use = given or secrets.token_urlsafe(32)
+    new_token = "" if given else server.token_in_use
     server.ready = ready or (lambda root: _print_ready(root, page="lab" if lab else "", new_token=new_token))
     server.initialize(argv=[], find_extensions=lab)
     if server.workbench_app.failure is not None:
@@ -128,15 +141,14 @@ def serve(  # noqa: PLR0913 - the options of the command
     return server.exit_code
 
 
-def _config(*, lab: bool, token: str) -> Config:
+def _config(*, lab: bool) -> Config:
     server = {
         "default_url": "/lab" if lab else f"{PREFIX}/api/status",
         "port_retries": 0,
         "allow_root": True,  # containers run as root; who may log in is the token's business
-        "log_level": _WARNINGS,
         "tornado_settings": {"ws_ping_interval": _PING_MS, "ws_ping_timeout": _PING_MS},
     }
-    return Config({"ServerApp": server, "IdentityProvider": {"token": token}})
+    return Config({"ServerApp": server})
 
 
 def _print_ready(root: str, *, page: str, new_token: str) -> None:

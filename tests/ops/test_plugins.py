@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
@@ -105,6 +106,18 @@ def test_names_and_ids_are_unique(entry):
     assert found.failures == (PluginFailure(collectors.GROUP, "two", "second collector of the name stranger"),)
     found = load_checks(entries=[entry(checks.GROUP, "mine", [judge, judge])])
     assert found.failures == (PluginFailure(checks.GROUP, "mine", "second check of the id stranger.x"),)
+
+
+def test_names_that_no_table_holds_are_failures(entry):
+    """They would fail every scan on a database that keeps to its columns' lengths."""
+
+    class Long(Stranger):
+        name = "x" * 65
+
+    found = load_collectors(entries=[entry(collectors.GROUP, "long", Long)])
+    assert found.failures == (PluginFailure(collectors.GROUP, "long", "a name of more than 64 characters"),)
+    found = load_checks(entries=[entry(checks.GROUP, "mine", [replace(judge, id="x" * 129)])])
+    assert found.failures == (PluginFailure(checks.GROUP, "mine", "an id of more than 128 characters"),)
 
 
 @pytest.mark.parametrize("thing", [judge, [judge, 7], None])

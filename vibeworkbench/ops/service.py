@@ -1,7 +1,7 @@
 """Ops: scans, issues, targets and health. REST and schedules come in here; nobody else touches its tables.
 
-The straight line of a scan is told in :mod:`vibeworkbench.ops.line`. What can go wrong with it ends here: a scan that
-was claimed ends ``completed`` or ``failed``, and the ops room hears it, whatever happens to storage or to this server.
+The straight line of a scan is told in :mod:`vibeworkbench.ops.scans.line`. What can go wrong with it ends here: a scan
+that was claimed ends ``completed`` or ``failed``, and the ops room hears it, whatever happens to storage or this server.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class Ops:
         return await self._database.read(queries.summary)
 
     async def act(self, issue_id: str, wish: Wish) -> IssueWithHistory:
-        """The issue after a person's wish. Raises as :func:`vibeworkbench.ops.filing.act` does."""
+        """The issue after a person's wish. Raises as :func:`vibeworkbench.ops.issues.records.act` does."""
         now = self._clock()
 
         def work(transaction: Transaction) -> tuple[IssueWithHistory, Books]:

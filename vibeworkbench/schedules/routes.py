@@ -38,7 +38,7 @@ class ScheduleQuery(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_
     """Which part of the list."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
-    cursor: str = ""
+    cursor: Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9-]{0,63})?$")] = ""
 
 
 class StartedScan(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):

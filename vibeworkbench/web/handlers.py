@@ -1,61 +1,29 @@
-"""The base of every REST handler: who calls, how large, what went wrong."""
+"""The base of every REST handler: who calls, what is asked and how large it is, what is answered."""
 
 from __future__ import annotations
 
-import math
-import re
-import uuid
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
-from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
-from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, stream_request_body
 
 from vibeworkbench.errors import InvalidInput, LimitExceeded, NotAllowed, WorkbenchError
 from vibeworkbench.settings import WebSettings
-from vibeworkbench.web.failures import ErrorAnswer, ErrorBody, Failure, NotLoggedIn, failure_of
-from vibeworkbench.web.identity import caller_of
+from vibeworkbench.web.admission import Admission
+from vibeworkbench.web.failures import NotLoggedIn, failure_of
 from vibeworkbench.web.operation import JSON, Answer, Operation, operations_of
-from vibeworkbench.web.roles import Caller, Role
+from vibeworkbench.web.roles import Caller
 
 WEB_SETTINGS = "vibeworkbench_web"
 """Key of our ``WebSettings`` in the tornado application's settings."""
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OF_THE_SERVER = frozenset({"token", "_xsrf"})
 _SWALLOWED_BODIES = 8
 """A body too large by less than this factor is read and dropped, so that its sender sees the refusal, not a reset."""
-
-
-class Admission(JupyterHandler):
-    """Asks the server's identity provider, its authorizer, and our roles; shared by REST handlers and sockets."""
-
-    subsystem: ClassVar[str] = "web"
-    """Names the authorizer's resource: ``vibeworkbench.<subsystem>``."""
-
-    async def caller_for(self, role: Role, action: str) -> Caller:
-        """The caller, who has at least ``role`` and whom the authorizer lets do ``action``.
-
-        Raises:
-            NotLoggedIn: The identity provider does not know the caller.
-            NotAllowed: It does, but the caller lacks the role or the authorizer's consent.
-        """
-        user = self.current_user
-        if user is None:
-            raise NotLoggedIn("Log in, or send a token in the Authorization header.")
-        caller = caller_of(user, self.settings)
-        if caller is None or not caller.may(role):
-            raise NotAllowed(f"This takes the role {role.name}.", required=role.name)
-        resource = f"vibeworkbench.{self.subsystem}"
-        if not await ensure_async(self.authorizer.is_authorized(self, user, action, resource)):
-            raise NotAllowed("The server's authorizer refuses this.", resource=resource, action=action)
-        return caller
 
 
 @stream_request_body
@@ -68,17 +36,6 @@ class ApiHandler(Admission):
 
     caller: Caller
     """Who calls; set for every operation but public ones."""
-
-    def set_default_headers(self) -> None:
-        """Nothing is cached, no content type is guessed, and each answer bears its request's id."""
-        super().set_default_headers()
-        given = self.request.headers.get("X-Request-Id", "")
-        self.request_id = getattr(self, "request_id", "") or (
-            given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        )
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("X-Request-Id", self.request_id)
 
     async def prepare(self) -> None:  # type: ignore[override]
         """The caller's identity is known; a refusal waits until the body is read."""
@@ -95,7 +52,14 @@ class ApiHandler(Admission):
         except WorkbenchError as error:
             self._refuse(error)
 
+    def check_host(self) -> bool:
+        """Whether the server answers under the name by which it was asked (DNS rebinding)."""
+        self._is_known_host = super().check_host()
+        return self._is_known_host
+
     def _as_seen(self, error: HTTPError) -> Exception:
+        if not self._is_known_host:
+            return NotAllowed("The server does not answer under this host name.", field="Host")
         if getattr(self, "_jupyter_current_user", None) is None and error.status_code == 403:
             return NotLoggedIn("Log in, or send a token in the Authorization header.")
         if error.status_code == 404:  # Jupyter's answer to a write from a foreign origin
@@ -109,7 +73,7 @@ class ApiHandler(Admission):
         settings: WebSettings = self.settings.get(WEB_SETTINGS, WebSettings())
         self._limit_bytes = settings.body_bytes
         announced = self.request.headers.get("Content-Length", "0")
-        size_bytes = int(announced) if announced.isdigit() else 0
+        size_bytes = int(announced) if announced.isascii() and announced.isdigit() else 0
         if size_bytes <= self._limit_bytes:
             return
         self._refuse(self._too_large())
@@ -181,45 +145,11 @@ class ApiHandler(Admission):
         """None: what may not be stored needs no tag."""
         return None
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """The failure is sent as the contract's error body."""
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else HTTPError(status_code)
-        failure = failure_of(error)
-        if hasattr(self, "_jupyter_current_user"):
-            self.set_cors_headers()  # tornado has dropped them, and the client must be able to read the refusal
-        self.set_status(failure.status)
-        self._say_how_to_go_on(failure)
-        self.set_header("Content-Type", JSON)
-        body = ErrorBody(failure.code, failure.message, self.request_id, dict(failure.details))
-        self.finish(msgspec.json.encode(ErrorAnswer(body), enc_hook=str))
-
-    def _say_how_to_go_on(self, failure: Failure) -> None:
-        if failure.retry_after_s is not None:
-            self.set_header("Retry-After", str(max(1, math.ceil(failure.retry_after_s))))
-        if failure.status == 401:
-            self.set_header("WWW-Authenticate", 'Bearer realm="vibeworkbench"')
-        if failure.status == 405:
-            self.set_header("Allow", ", ".join(self.methods()))
-
     @classmethod
     def methods(cls) -> list[str]:
-        """The methods that this address takes."""
+        """The methods of its operations."""
         found = operations_of(cls)
         return [*(["HEAD"] if "get" in found else []), *(name.upper() for name in found), "OPTIONS"]
-
-    def log_exception(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """What nobody expected stands whole in the log, under the request's id; the rest in one line."""
-        failure = failure_of(value)
-        where = f"{self.request.method} {self.request.path}"
-        if failure.ours and value is not None:
-            self.log.error("%s failed, requestId %s", where, self.request_id, exc_info=value)
-        else:
-            self.log.info("%s: %s %s, requestId %s", where, failure.status, failure.code, self.request_id)
 
     async def _refuse_method(self, *_path: str, **_named: str) -> None:
         if self._refusal is not None:

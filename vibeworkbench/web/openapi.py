@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from vibeworkbench.web.admission import Admission
 from vibeworkbench.web.failures import ErrorAnswer
-from vibeworkbench.web.handlers import Admission, ApiHandler
+from vibeworkbench.web.handlers import ApiHandler
 from vibeworkbench.web.operation import JSON, Operation, operations_of
 from vibeworkbench.web.routes import PREFIX, Route
 

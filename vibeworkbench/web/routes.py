@@ -49,4 +49,4 @@ class Route:
 def url_table(routes: Iterable[Route]) -> list[tuple[str, type[RequestHandler], dict[str, Any]]]:
     """The rows that tornado mounts below the server's ``base_url``; our error body stands at every other address."""
     table = [(PREFIX + route.pattern, route.handler, dict(route.kwargs)) for route in routes]
-    return [*table, (f"{PREFIX}/.*", NothingHere, {})]
+    return [*table, (f"{PREFIX}(?:/.*)?", NothingHere, {})]

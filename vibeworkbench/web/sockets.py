@@ -6,12 +6,15 @@ from typing import Any, ClassVar
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.websocket import WebSocketMixin
+from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 
-from vibeworkbench.errors import WorkbenchError
+from vibeworkbench.errors import InvalidInput, NotAllowed, WorkbenchError
+from vibeworkbench.web.admission import Admission
 from vibeworkbench.web.failures import close_code_of
-from vibeworkbench.web.handlers import Admission
 from vibeworkbench.web.roles import Caller, Role
+
+OUR_FAULT = 1011
 
 
 class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
@@ -31,13 +34,28 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
 
     @allow_unauthenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        """The handshake is done; what it lacked is said by the close code."""
+        """The handshake is done; what it lacked is said by the close code.
+
+        Raises:
+            InvalidInput: It is no handshake.
+            NotAllowed: It comes from a page of a foreign origin.
+        """
+        self._refuse_strangers()
         self._refusal: WorkbenchError | None = None
         try:
             self.caller = await self.admitted(**kwargs)
         except WorkbenchError as error:
             self._refusal = error
         await super().get(*args, **kwargs)
+
+    def _refuse_strangers(self) -> None:
+        headers = self.request.headers
+        wanted = {word.strip().lower() for word in headers.get("Connection", "").split(",")}
+        if headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in wanted:
+            raise InvalidInput("This address speaks WebSocket.", field="Upgrade", allowed=["websocket"])
+        origin = headers.get("Origin")
+        if origin is not None and not self.check_origin(origin):
+            raise NotAllowed("This origin may not open this socket.", field="Origin")
 
     async def admitted(self, **path: str) -> Caller:
         """The caller, who may open this socket.
@@ -59,7 +77,15 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
         if self._refusal is not None:
             self.refuse(self._refusal)
             return
-        await self.joined(**kwargs)
+        try:
+            await self.joined(**kwargs)
+        except WorkbenchError as error:
+            self.refuse(error)
+        except HTTPError:  # tornado cannot read the query string
+            self.refuse(InvalidInput("The query string cannot be read.", field="query"))
+        except Exception as error:  # noqa: BLE001 - the edge: the log gets the whole story, the client a close code
+            self.log_exception(type(error), error, error.__traceback__)
+            self.close(OUR_FAULT, "The server failed.")
 
     async def joined(self, **path: str) -> None:
         """The caller is connected; path parameters are in snake_case."""

@@ -22,6 +22,7 @@ from vibeworkbench.ops.plugins import PluginFailure, loaded
 from vibeworkbench.settings import OpsSettings
 
 GROUP = "vibeworkbench.checks"
+ID_CHARACTERS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ def load_checks(disabled: Collection[str] = (), entries: Iterable[EntryPoint] | 
         for one in listed:
             if one.id in checks:
                 failures.append(PluginFailure(GROUP, name, f"second check of the id {one.id}"))
+            elif len(one.id) > ID_CHARACTERS:
+                failures.append(PluginFailure(GROUP, name, f"an id of more than {ID_CHARACTERS} characters"))
             elif one.id not in disabled:
                 checks[one.id] = one
     return Checks(tuple(checks[id_] for id_ in sorted(checks)), tuple(failures))

@@ -18,6 +18,7 @@ from vibeworkbench.ops.plugins import PluginFailure, loaded
 from vibeworkbench.settings import OpsSettings, Target
 
 GROUP = "vibeworkbench.collectors"
+NAME_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ def load_collectors(disabled: Collection[str] = (), entries: Iterable[EntryPoint
             continue
         if not isinstance(collector, Collector):
             failures.append(PluginFailure(GROUP, name, "no collector"))
+        elif len(collector.name) > NAME_CHARACTERS:
+            failures.append(PluginFailure(GROUP, name, f"a name of more than {NAME_CHARACTERS} characters"))
         elif collector.name in collectors:
             failures.append(PluginFailure(GROUP, name, f"second collector of the name {collector.name}"))
         elif collector.name not in disabled:

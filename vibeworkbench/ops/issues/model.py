@@ -94,7 +94,7 @@ class Issue:
         muted_from: The state it returns to then.
         flapping: Whether it comes and goes too often for each time to matter; rooms hear each with this mark.
         reopened_count: How often it came back after a resolution.
-        looks: The last 21 verdicts, see :mod:`vibeworkbench.ops.flapping`.
+        looks: The last 21 verdicts, see :mod:`vibeworkbench.ops.issues.flapping`.
         revision: Number of the transaction that last touched it.
     """
 

@@ -87,7 +87,7 @@ def reconcile(evidence: Evidence, known: Iterable[Issue], rules: Rules, now: dat
     Args:
         evidence: What the scan brought home.
         known: Every unresolved issue, every one of a found fingerprint, and every resolved one whose remembered looks
-            still disagree (:func:`vibeworkbench.ops.flapping.settled`), so that these remember a quiet look too.
+            still disagree (:func:`vibeworkbench.ops.issues.flapping.settled`), so that these remember a quiet look too.
         rules: Settings of the life cycle.
         now: When the findings are filed, aware UTC.
 
