@@ -1,7 +1,7 @@
 """Ops: scans, issues, targets and health. REST and schedules come in here; nobody else touches its tables.
 
 The straight line of a scan is told in :mod:`vibeworkbench.ops.scans.line`. What can go wrong with it ends here: a scan
-that was claimed ends ``completed`` or ``failed``, and the ops room hears it, whatever happens to storage or this server.
+that was claimed ends ``completed`` or ``failed``, and the ops room hears it, whatever happens to storage or server.
 """
 
 from __future__ import annotations
