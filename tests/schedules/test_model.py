@@ -140,3 +140,11 @@ def test_a_name_stands_once() -> None:
     with pytest.raises(InvalidInput) as error:
         schedules_from([DEFAULT_SCHEDULES[0], DEFAULT_SCHEDULES[0]])
     assert error.value.attributes["field"] == "schedules[1].name"
+
+
+def test_the_latest_slot_near_a_change_of_the_clock_is_never_a_coming_one() -> None:
+    """An hour before 02:30 fires on the day of the change, the latest slot is yesterday's."""
+    nightly = schedule("30 2 * * *", "Europe/Berlin")
+    assert latest_slot(nightly, at("2026-03-29T00:30")) == at("2026-03-28T01:30")
+    assert latest_slot(nightly, at("2026-10-25T00:29")) == at("2026-10-24T00:30")
+    assert latest_slot(nightly, at("2026-10-25T01:29")) == at("2026-10-25T00:30")

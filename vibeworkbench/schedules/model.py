@@ -99,7 +99,7 @@ def _schedule_from(settings: ScheduleSettings, field: str) -> Schedule:
     if any(_RANDOM.match(part) for each in parts for part in each.split(",")):
         raise _refused(f"{field}.cron", f"{settings.cron!r} is random; a schedule says when it fires")
     try:
-        _walls(schedule, datetime(2000, 1, 1), "get_next").__next__()  # noqa: DTZ001 - a wall-clock time has no zone
+        next(_walls(schedule, datetime(2000, 1, 1), "get_next"))  # noqa: DTZ001 - a wall-clock time has no zone
     except CroniterError as error:
         raise _refused(f"{field}.cron", f"{settings.cron!r}: {error}") from None
     return schedule
@@ -115,9 +115,8 @@ def next_fire_at(schedule: Schedule, after: datetime) -> datetime:
     begin = wall - _NEAR if _changes_near(schedule, after) else wall
     best = _NEVER
     last_wall = datetime.max  # noqa: DTZ901 - a wall-clock time has no zone
-    for each in _walls(schedule, begin, "get_next"):
-        if each > last_wall:
-            break
+    walls = _walls(schedule, begin, "get_next")
+    while (each := next(walls)) <= last_wall:
         later = [slot for slot in _slots(schedule, each) if slot > after]
         if later:
             best = min(best, *later)
@@ -133,9 +132,8 @@ def latest_slot(schedule: Schedule, at: datetime) -> datetime:
     begin = wall + _NEAR if _changes_near(schedule, at) else wall
     best = _LONG_AGO
     first_wall = datetime.min  # noqa: DTZ901 - a wall-clock time has no zone
-    for each in _walls(schedule, begin, "get_prev"):
-        if each < first_wall:
-            break
+    walls = _walls(schedule, begin, "get_prev")
+    while (each := next(walls)) >= first_wall:
         earlier = [slot for slot in _slots(schedule, each) if slot <= at]
         if earlier:
             best = max(best, *earlier)
