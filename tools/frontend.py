@@ -58,6 +58,12 @@ def types() -> None:
     npm("run", "--silent", "types")
 
 
+def style() -> None:
+    """The format of every front-end source is checked."""
+    install()
+    npm("run", "--silent", "style")
+
+
 def test() -> None:
     """The front end's own tests pass."""
     install()
@@ -96,8 +102,8 @@ def stamped(stamp: Path, content: str) -> bool:
 
 
 def main() -> None:
-    """Builds; or locks, checks the types or runs the tests of the front end, as the first argument says."""
-    steps = {"build": build, "lock": lock, "types": types, "test": test}
+    """Builds; or locks, checks types or style, or runs the tests of the front end, as the first argument says."""
+    steps = {"build": build, "lock": lock, "types": types, "style": style, "test": test}
     try:
         steps[sys.argv[1] if sys.argv[1:] else "build"]()
     except subprocess.CalledProcessError as error:

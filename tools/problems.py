@@ -41,6 +41,7 @@ PROOFS = (
     Proof("types", (f"{OWN}/mypy",), r": error: "),
     Proof("imports", (f"{OWN}/lint-imports", "--no-logo"), r" BROKEN"),
     Proof("front end: types", (PYTHON, "tools/frontend.py", "types"), r"error TS\d+"),
+    Proof("front end: format", (PYTHON, "tools/frontend.py", "style"), r"^\[warn\] \S+\.\w+$"),
     Proof("front end: tests", (PYTHON, "tools/frontend.py", "test"), r"^not ok |^\s*✖ .+\(\d"),
     Proof("words", (PYTHON, "tools/words.py"), r"^\S+:\d+: "),
     Proof("documents", (PYTHON, "tools/documents.py"), r"^\S+:\d+: "),
