@@ -36,6 +36,8 @@ class ApiHandler(Admission):
 
     caller: Caller
     """Who calls; set for every operation but public ones."""
+    _is_read = False
+    """Whether the body was read: until then, tornado ends the connection with the answer."""
 
     async def prepare(self) -> None:  # type: ignore[override]
         """The caller's identity is known; a refusal waits until the body is read."""
@@ -102,6 +104,7 @@ class ApiHandler(Admission):
         Raises:
             WorkbenchError: It may not, or its body was refused.
         """
+        self._is_read = True
         if self._refusal is not None and (said.role is not None or not isinstance(self._refusal, NotLoggedIn)):
             raise self._refusal
         if said.role is not None:
@@ -151,7 +154,14 @@ class ApiHandler(Admission):
         found = operations_of(cls)
         return [*(["HEAD"] if "get" in found else []), *(name.upper() for name in found), "OPTIONS"]
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """The failure is sent; a client that would send its next request on the same connection is warned."""
+        if not self._is_read:
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
+
     async def _refuse_method(self, *_path: str, **_named: str) -> None:
+        self._is_read = True
         if self._refusal is not None:
             raise self._refusal
         raise HTTPError(405)
@@ -177,6 +187,7 @@ class NothingHere(ApiHandler):
     """Every address under our prefix that no route has."""
 
     async def _refuse_method(self, *_path: str, **_named: str) -> None:
+        self._is_read = True
         raise self._refusal or HTTPError(404)
 
     get = post = put = patch = delete = head = options = _refuse_method
