@@ -417,6 +417,22 @@ def test_a_killed_server_leaves_nothing_running(start_server, silent_port: int) 
         assert opened.post("api/ops/scan", json={"scope": "full"}).json()["status"] == "completed"
 
 
+def test_a_damaged_database_is_told_and_keeps_the_server_neither_up_nor_silent(start_server) -> None:
+    """Load balancers read why it is not ready, callers get 503, and SIGTERM ends it."""
+    server = start_server("", "--no-lab")
+    for path in server.data.glob("state.db*"):
+        with path.open("r+b") as file:
+            file.write(b"garbage!" * 2000)
+    with server.http() as opened:
+        ready = opened.get("api/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (503, "not-ready")
+        assert ready.json()["reasons"] == ["storage: the storage cannot be used now: its file is damaged"]
+        assert opened.get("api/status").json()["subsystems"]["storage"]["state"] == "failed"
+        assert error_of(opened.get("api/ops/issues"), 503)["code"] == "unavailable"
+        assert error_of(opened.post("api/ops/scan", json={"scope": "full"}), 500)["code"] == "upstream-failed"
+    assert server.stop() == 0
+
+
 @pytest.fixture
 def silent_port():
     """A port that takes connections and never says anything."""

@@ -98,7 +98,10 @@ class VibeworkbenchApp(ExtensionApp):
         """The workbench has stopped and nobody finds it any more."""
         runtime_file().unlink(missing_ok=True)
         if hasattr(self, "workbench"):
-            await self.workbench.stop()
+            try:
+                await self.workbench.stop()
+            except Exception:  # border: the server, of which this is a part, ends whatever is wrong with us
+                self.log.exception("the workbench did not stop in order")
 
     @property
     def _server(self) -> ServerApp:

@@ -193,8 +193,10 @@ class Workbench:
     async def stop(self) -> None:
         """Nothing runs, scans under way are recorded as failed, rooms are closed, and all that was said is on disk."""
         self.started = False
-        await self._stops.aclose()
-        await asyncio.to_thread(self.database.close)
+        try:
+            await self._stops.aclose()
+        finally:
+            await asyncio.to_thread(self.database.close)
 
     def routes(self) -> list[Route]:
         """Every address of the workbench."""

@@ -64,13 +64,22 @@ def insert_or_ignore(connection: sa.Connection, table: sa.Table, values: Mapping
 
 @contextmanager
 def storage_failures_named() -> Iterator[None]:
-    """A database that is busy, full, read-only or gone raises ``Unavailable`` instead of the driver's error."""
+    """A database that is busy, full, read-only, damaged or gone raises ``Unavailable``, not the driver's error."""
     try:
         yield
     except sqlalchemy.exc.OperationalError as error:
         text = str(error.orig).lower()
-        reason = next((said for sign, said in _REASONS.items() if sign in text), "it does not answer")
-        raise Unavailable(f"the storage cannot be used now: {reason}", retry_after_s=2.0, reason=reason) from error
+        raise _unavailable(
+            next((said for sign, said in _REASONS.items() if sign in text), "it does not answer")
+        ) from error
+    except sqlalchemy.exc.DatabaseError as error:
+        if type(error) is not sqlalchemy.exc.DatabaseError:  # its other kinds are mistakes of ours
+            raise
+        raise _unavailable("its file is damaged") from error
+
+
+def _unavailable(reason: str) -> Unavailable:
+    return Unavailable(f"the storage cannot be used now: {reason}", retry_after_s=2.0, reason=reason)
 
 
 _REASONS = {
