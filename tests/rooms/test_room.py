@@ -238,7 +238,8 @@ async def test_relay_writers_get_each_others_messages(site: Site) -> None:
 async def test_members_write_to_recording_rooms(site: Site) -> None:
     """A member with the right to write gets its own message back with its ``seq``, as everybody does."""
     writer, reader = await site.join("ledger", "a"), await site.join("ledger", "a")
-    await frame_of(reader, "snapshot")
+    for member in (writer, reader):
+        await frame_of(member, "snapshot")
     for n in range(50):
         await writer.send(json.dumps({"type": "note", "data": {"n": n}}))
     own, others = await frames_until(writer, 50), await frames_until(reader, 50)
@@ -271,6 +272,7 @@ async def test_bad_messages_close_with_4400(site: Site, said: str | bytes) -> No
 async def test_only_the_server_speaks(site: Site) -> None:
     """Writing where nobody may write closes with 4403; the others stay."""
     stays, writes = await site.join("mute", "main"), await site.join("mute", "main")
+    await frame_of(stays, "snapshot")
     await writes.send('{"type":"note"}')
     assert (await closing(writes))[0] == 4403
     await site.rooms.say("mute", "main", "note", {})
@@ -352,7 +354,9 @@ async def test_anonymous_is_not_logged_in(site: Site) -> None:
 async def test_full_room(open_site: Any) -> None:
     """A room takes no more than its members; when one leaves there is room again."""
     async with open_site(members=2) as site:
-        first, _second = await site.join("ledger", "a"), await site.join("ledger", "a")
+        first, second = await site.join("ledger", "a"), await site.join("ledger", "a")
+        for member in (first, second):
+            assert (await frame(member))["type"] == "connected"
         assert (await closing(await site.join("ledger", "a")))[0] == 4429
         await first.close()
         await settled(lambda: site.metric("members", party="ledger") == 1)
@@ -409,6 +413,7 @@ async def test_announce_is_not_recorded(site: Site) -> None:
 async def test_hil_state_stands_at_top_level_too(site: Site) -> None:
     """Older clients find the keys of ``hil-state`` beside ``data``."""
     member = await site.join("ledger", "a")
+    await frame_of(member, "snapshot")
     data = {"taskId": "t", "state": "paused", "reason": "cost", "timestamp": 5}
     await site.rooms.say("ledger", "a", "hil-state", data)
     got = await frame_of(member, "hil-state")
@@ -589,7 +594,8 @@ async def test_tls(open_site: Any) -> None:
     async with open_site(ssl=context, backlog_bytes=64 * 2**20) as site:
         fast = await site.join("ledger", "a", ssl=trusting)
         late = await site.join("ledger", "a", ssl=trusting, max_queue=1)
-        await frame_of(late, "snapshot")
+        for member in (fast, late):
+            await frame_of(member, "snapshot")
         pad = "x" * 20_000
         for n in range(400):
             await site.rooms.say("ledger", "a", "note", {"n": n, "pad": pad})
