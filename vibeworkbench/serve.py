@@ -23,8 +23,6 @@ from vibeworkbench.web.routes import PREFIX
 from vibeworkbench.workbench import read_settings
 
 TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
-_PING_MS = 30_000
-"""Of kernels' sockets; Jupyter's default timeout is longer than its interval, which tornado warns of each time."""
 
 
 class WorkbenchServer(ServerApp):
@@ -122,6 +120,7 @@ def serve(  # noqa: PLR0913 - the options of the command
     """
     schedules_from(read_settings(data_dir, settings_file).schedules)  # refused in one line, before anything is opened
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")  # Jupyter's own, at each start
+    logging.getLogger("tornado.general").addFilter(_is_not_about_pings)
     inherited = os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
     given = token or inherited
     config = _config(lab=lab)
@@ -141,12 +140,18 @@ def serve(  # noqa: PLR0913 - the options of the command
     return server.exit_code
 
 
+def _is_not_about_pings(record: logging.LogRecord) -> bool:
+    # Tornado warns that Jupyter waits longer for a pong (90 s) than between pings (30 s), which nobody can act on.
+    # Do not make the two equal: Jupyter then takes each kernel's socket for dead at its first ping, and Lab reconnects
+    # twice a minute.
+    return "websocket_ping_timeout" not in record.getMessage()
+
+
 def _config(*, lab: bool) -> Config:
     server = {
         "default_url": "/lab" if lab else f"{PREFIX}/api/status",
         "port_retries": 0,
         "allow_root": True,  # containers run as root; who may log in is the token's business
-        "tornado_settings": {"ws_ping_interval": _PING_MS, "ws_ping_timeout": _PING_MS},
     }
     return Config({"ServerApp": server})
 

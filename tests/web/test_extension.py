@@ -14,7 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
+from jupyter_server.base.websocket import WebSocketMixin
 from websockets.sync.client import connect
+
+from vibeworkbench.serve import _config
 
 NOTEBOOK = {
     "cells": [
@@ -76,6 +79,24 @@ def test_a_scan_sees_the_server_s_kernels(lab) -> None:
     (look,) = [each for each in scan["collectors"] if each["name"] == "jupyter"]
     assert look["state"] == "ok"
     assert look["records"] >= 1
+
+
+def test_a_kernel_s_socket_outlives_its_first_ping(lab) -> None:
+    """Jupyter counts the time without a pong from the opening: a timeout no longer than the interval cuts the socket.
+
+    Tornado's warning about the longer one is kept from the log.
+    """
+
+    class Socket(WebSocketMixin):
+        settings = _config(lab=True).ServerApp.get("tornado_settings", {})
+
+    assert Socket().ping_timeout >= 2 * Socket().ping_interval
+    headers = {"Authorization": f"token {lab.token}"}
+    kernel = httpx.post(f"{lab.url}api/kernels", headers=headers, json={}, timeout=60).json()
+    with connect(f"ws{lab.url[4:]}api/kernels/{kernel['id']}/channels", additional_headers=headers) as channels:
+        channels.recv(timeout=60)
+    httpx.delete(f"{lab.url}api/kernels/{kernel['id']}", headers=headers, timeout=60)
+    assert "ping_timeout" not in lab.log()
 
 
 def test_the_token_reaches_no_kernel(lab) -> None:
