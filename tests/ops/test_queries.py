@@ -12,7 +12,7 @@ from tests.ops.staging import FULL, INCREMENTAL, Lines, Mounts, staged
 from vibeworkbench.errors import InvalidInput, NotFound
 from vibeworkbench.ops.issues.model import Verb, Wish
 from vibeworkbench.ops.issues.records import act
-from vibeworkbench.ops.records import issue, scan
+from vibeworkbench.ops.records import health_sample, issue, scan
 from vibeworkbench.ops.room import HEALTH_PARTY
 from vibeworkbench.ops.wire.issues import IssueQuery
 from vibeworkbench.ops.wire.scans import ScanQuery
@@ -132,6 +132,27 @@ async def test_old_scans_and_issues_are_forgotten(path):
         assert len(stage.rows(scan)) == 3
         assert stage.rows(issue) == []
         assert len((await stage.ops.health()).history) == 3
+
+
+async def test_the_newest_scan_is_the_last_claimed_however_often_the_clock_steps_back(path):
+    """Lists, the last scan, what is forgotten, and the history of health go by the order of claims."""
+    mounts = Mounts()
+    async with staged(path, mounts, settings=OpsSettings(keep_scans=4)) as stage:
+        claimed = []
+        for number in range(7):
+            mounts.seen = {f"mount:/{one}": 0.95 for one in range(number)}
+            claimed.append((await stage.ops.scan(FULL)).scan_id)
+            stage.clock.now -= timedelta(days=1)
+        page = await stage.ops.scans(ScanQuery(limit=3))
+        rest = await stage.ops.scans(ScanQuery(limit=3, cursor=page.next_cursor))
+        newest_first = claimed[:2:-1]
+        assert [one.scan_id for one in (*page.items, *rest.items)] == newest_first
+        assert rest.next_cursor is None
+        snapshot = await stage.database.read(lambda connection: stage.ops.snapshot(connection, "main"))
+        assert snapshot["lastScan"]["scanId"] == newest_first[0]
+        assert [one["scan_id"] for one in stage.rows(health_sample)] == claimed[3:]
+        scores = [one.score for one in (await stage.ops.health()).history]
+        assert scores == sorted(scores, reverse=True)
 
 
 async def test_the_history_of_an_issue_that_stands_for_years_is_bounded(path):

@@ -54,20 +54,19 @@ def one_scan(connection: sa.Connection, scan_id: str) -> ScanBody:
 
 
 def scans(connection: sa.Connection, query: ScanQuery) -> ScanList:
-    """A page of scans, newest first."""
+    """A page of scans, newest first: by the order of their claims, whatever the clock said."""
     chosen = sa.select(scan)
     if query.scope:
         chosen = chosen.where(scan.c.scope.in_(query.scope))
     if query.status:
         chosen = chosen.where(scan.c.status.in_(query.status))
     if query.cursor:
-        started_at_us, scan_id = keys_of(query.cursor, (int, str))
-        chosen = chosen.where(sa.tuple_(scan.c.started_at_us, scan.c.scan_id) < (started_at_us, scan_id))
-    ordered = chosen.order_by(scan.c.started_at_us.desc(), scan.c.scan_id.desc()).limit(query.limit + 1)
-    rows = connection.execute(ordered).mappings().all()
+        (number,) = keys_of(query.cursor, (int,))
+        chosen = chosen.where(scan.c.number < number)
+    rows = connection.execute(chosen.order_by(scan.c.number.desc()).limit(query.limit + 1)).mappings().all()
     page = rows[: query.limit]
     more = len(rows) > query.limit
-    cursor = cursor_of(page[-1]["started_at_us"], page[-1]["scan_id"]) if more else None
+    cursor = cursor_of(page[-1]["number"]) if more else None
     return ScanList(items=[scan_body(scan_of(row)) for row in page], next_cursor=cursor)
 
 
@@ -142,13 +141,9 @@ def health_with_history(
 
 def room_snapshot(connection: sa.Connection, targets: Collection[str], now: datetime) -> SnapshotBody:
     """What a late member of the ops room gets, all of one instant."""
-    running = sa.select(scan).where(scan.c.status == Status.running.value).order_by(scan.c.started_at_us)
+    running = sa.select(scan).where(scan.c.status == Status.running.value).order_by(scan.c.number)
     ended = sa.select(scan).where(scan.c.status != Status.running.value)
-    last = (
-        connection.execute(ended.order_by(scan.c.started_at_us.desc(), scan.c.scan_id.desc()).limit(1))
-        .mappings()
-        .one_or_none()
-    )
+    last = connection.execute(ended.order_by(scan.c.number.desc()).limit(1)).mappings().one_or_none()
     worst = sa.select(issue).where(_UNRESOLVED).order_by(*_WORST_FIRST).limit(SNAPSHOT_ISSUES)
     return SnapshotBody(
         summary=summary(connection),

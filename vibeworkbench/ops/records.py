@@ -18,7 +18,8 @@ from vibeworkbench.storage.records import metadata
 scan = sa.Table(
     "scan",
     metadata,
-    sa.Column("scan_id", sa.String(32), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("scan_id", sa.String(32), nullable=False, unique=True),
     sa.Column("scope", sa.String(16), nullable=False),
     sa.Column("trigger", sa.String(256), nullable=False),
     sa.Column("filters", sa.Text, nullable=False),
@@ -36,7 +37,6 @@ scan = sa.Table(
     sa.Column("progress_step", sa.String(256), nullable=False, default=""),
     sa.Column("owner", sa.String(256), nullable=False),
     sa.Column("beat", sa.BigInteger, nullable=False, default=0),
-    sa.Index("ix_scan_started_at_us_scan_id", "started_at_us", "scan_id"),
     sa.Index(
         "uq_scan_running_scope",
         "scope",
@@ -46,6 +46,7 @@ scan = sa.Table(
     ),
 )
 """``uq_scan_running_scope`` is the claim: of one scope at most one scan runs, over all servers of the database.
+``number`` orders scans by their claims, which no clock that steps can do.
 ``beat`` counts the lease's renewals by ``owner``; others take an owner for dead when they see one beat for too long."""
 
 issue = sa.Table(
@@ -141,7 +142,6 @@ health_sample = sa.Table(
     sa.Column("scan_id", sa.String(32)),
     sa.Column("score", sa.SmallInteger),
     sa.Column("targets", sa.Text, nullable=False),
-    sa.Index("ix_health_sample_at_us", "at_us"),
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -22,9 +22,6 @@ def upgrade() -> None:
         sa.Column("targets", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_health_sample")),
     )
-    with op.batch_alter_table("health_sample", schema=None) as batch_op:
-        batch_op.create_index("ix_health_sample_at_us", ["at_us"], unique=False)
-
     op.create_table(
         "issue",
         sa.Column("issue_id", sa.String(length=32), nullable=False),
@@ -93,6 +90,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "scan",
+        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("scan_id", sa.String(length=32), nullable=False),
         sa.Column("scope", sa.String(length=16), nullable=False),
         sa.Column("trigger", sa.String(length=256), nullable=False),
@@ -111,10 +109,10 @@ def upgrade() -> None:
         sa.Column("progress_step", sa.String(length=256), nullable=False),
         sa.Column("owner", sa.String(length=256), nullable=False),
         sa.Column("beat", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("scan_id", name=op.f("pk_scan")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_scan")),
+        sa.UniqueConstraint("scan_id", name=op.f("uq_scan_scan_id")),
     )
     with op.batch_alter_table("scan", schema=None) as batch_op:
-        batch_op.create_index("ix_scan_started_at_us_scan_id", ["started_at_us", "scan_id"], unique=False)
         batch_op.create_index(
             "uq_scan_running_scope",
             ["scope"],
@@ -210,7 +208,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("status = 'running'"),
             postgresql_where=sa.text("status = 'running'"),
         )
-        batch_op.drop_index("ix_scan_started_at_us_scan_id")
 
     op.drop_table("scan")
     op.drop_table("room_log")
@@ -222,7 +219,4 @@ def downgrade() -> None:
         batch_op.drop_index("ix_issue_severity_first_seen_at_us_issue_id")
 
     op.drop_table("issue")
-    with op.batch_alter_table("health_sample", schema=None) as batch_op:
-        batch_op.drop_index("ix_health_sample_at_us")
-
     op.drop_table("health_sample")
