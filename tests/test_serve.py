@@ -25,9 +25,10 @@ def test_the_runtime_file_is_for_its_owner_and_goes_with_the_server(start_server
 
 def test_a_port_that_is_taken_is_said_in_a_line(start_server) -> None:
     """It is not another port that is taken silently, and there is no stack trace."""
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(RuntimeError) as error:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        start_server("", "--no-lab", "--port", str(port))
+        with pytest.raises(RuntimeError) as error:
+            start_server("", "--no-lab", "--port", str(port))
     assert f"port {port}" in str(error.value)
     assert "Traceback" not in str(error.value)
 
