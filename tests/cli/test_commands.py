@@ -130,6 +130,27 @@ def test_a_scan_prints_a_table_that_names_what_is_wrong(shell, closed_port):
     assert "gone" not in shell("targets").stdout
 
 
+def test_a_scan_says_no_more_than_it_knows(shell, closed_port, tmp_path):
+    """Filters limit what is listed; a log's issue is new when it is, however old its lines are."""
+    (tmp_path / "app.log").write_text("2026-01-02 03:04:05 ERROR disk on fire\n")
+    shell("targets", "add", "files", "old-lines", str(tmp_path / "app.log*"))
+    shell("targets", "add", "tcp", "shut", f"127.0.0.1:{closed_port}")
+    said = shell("scan", "--source", "files", "--source", "tcp").stdout
+    assert re.search(r"^medium +Log files old-lines: 1 new error line.* new ", said, re.MULTILINE)
+    assert "Changed: 2 new" in said
+    narrow = shell("scan", "--source", "tcp", "--severity", "low").stdout
+    assert "Nothing was found." in narrow
+    assert "shut refuses" not in narrow
+    assert re.search(r"^\d+ more unresolved issues?: vibeworkbench issues$", narrow, re.MULTILINE)
+    for name in ("old-lines", "shut"):
+        shell("targets", "remove", name, "--yes")
+
+
+def test_what_is_allowed_is_said_once(shell):
+    assert shell("targets", "add", "http", "x", "http://h/", "--set", "novel=1").stderr.lower().count("allowed: ") == 1
+    assert shell("scan", "--source", "nope").stderr.lower().count("allowed: ") == 1
+
+
 def test_json_of_a_scan_is_the_scan_as_rest_answers_it(shell, server):
     run = shell("scan", "incremental", "--json")
     said = json.loads(run.stdout)

@@ -150,3 +150,9 @@ def test_an_answer_of_another_version_is_said_to_be_one():
     with pytest.raises(errors.Misunderstood, match="versions"):
         decoded(answer(200, json={"scanId": 1}), Scan)
     assert decoded(answer(200, json={"score": None, "novel": 1}), Health).score is None
+
+
+def test_one_is_no_plural():
+    assert repr(Issues([issue("one")])).startswith("<1 issue>")
+    assert "1 issue<" in Issues([issue("one")])._repr_html_()
+    assert repr(Issues([])).startswith("<0 issues>")

@@ -118,7 +118,8 @@ def _sentence(error: ClientError) -> str:
     if isinstance(error, NotLoggedIn):
         return f"{error.message} VIBEWORKBENCH_TOKEN holds it."
     allowed = error.details.get("allowed")
-    choice = f" (allowed: {', '.join(map(str, allowed))})" if isinstance(allowed, list) else ""
+    unsaid = allowed if isinstance(allowed, list) and "Allowed: " not in error.message else []
+    choice = f" (allowed: {', '.join(map(str, unsaid))})" if unsaid else ""
     is_ours = isinstance(error, ServerFailed | Unavailable)
     quoted = f" [request {error.request_id}]" if error.request_id and is_ours else ""
     return f"{error.message}{choice}{quoted}"

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from vibeworkbench.cli.arguments import json_option, workbench
 from vibeworkbench.cli.output import emit, safe, show, table, word
+from vibeworkbench.client.results import counted
 
 
 @click.command()
@@ -32,7 +33,7 @@ def status(ctx: click.Context, *, as_json: bool) -> int:
             show(
                 Text(f"vibeworkbench {now.version} at {found.url}, you are {safe(now.caller.name)} ({now.caller.role})")
             )
-            show(f"health: {score}, {open_issues} unresolved issues")
+            show(f"health: {score}, {counted(open_issues, 'unresolved issues')}")
             rows = [
                 (
                     name,

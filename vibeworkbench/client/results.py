@@ -48,8 +48,13 @@ class Items(Sequence[T], Generic[T]):
 
     def __repr__(self) -> str:
         lines = "".join(f"\n  {item!r}" for item in self._items)
-        return f"<{len(self)} {self.noun}>{lines}"
+        return f"<{counted(len(self), self.noun)}>{lines}"
 
     def _repr_html_(self) -> str:
         rows = (self.row(item) for item in self._items)
-        return displays.card(f"{len(self)} {self.noun}", displays.table(self.headings, rows, self.empty))
+        return displays.card(counted(len(self), self.noun), displays.table(self.headings, rows, self.empty))
+
+
+def counted(count: int, nouns: str) -> str:
+    """``count`` and what is counted: ``nouns``, a plural that ends in s, without it when there is one."""
+    return f"{count} {nouns.removesuffix('s') if count == 1 else nouns}"

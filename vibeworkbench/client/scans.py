@@ -14,7 +14,7 @@ from vibeworkbench.client.api import Api, segment
 from vibeworkbench.client.displays import Cell
 from vibeworkbench.client.errors import Misunderstood, RoomClosed, Unreachable
 from vibeworkbench.client.frames import Kind
-from vibeworkbench.client.results import Items
+from vibeworkbench.client.results import Items, counted
 from vibeworkbench.client.rooms import Message, RoomSubscription
 from vibeworkbench.client.values import SEVERITIES, CollectorRun, Progress, ScanBody
 
@@ -46,8 +46,8 @@ class Scan(ScanBody, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         took = f" in {self.duration_s:.1f} s" if self.duration_s is not None else ""
         return (
-            f"<scan {self.scan_id} {self.scope} {self.status}{took}: {self.findings.total} findings, "
-            f"{self.issues_filed} issues filed, {self.issues_resolved} resolved>"
+            f"<scan {self.scan_id} {self.scope} {self.status}{took}: {counted(self.findings.total, 'findings')}, "
+            f"{counted(self.issues_filed, 'issues')} filed, {self.issues_resolved} resolved>"
         )
 
     def _repr_html_(self) -> str:

@@ -50,6 +50,7 @@ class ScanBody(Answer, frozen=True, kw_only=True):
     trigger: str
     status: ScanState
     started_at: datetime
+    filters: dict[str, Any] = msgspec.field(default_factory=dict)
     completed_at: datetime | None = None
     processed_logs: int = 0
     findings: FindingCounts = FindingCounts()
