@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, get_args
 
 from vibeworkbench.settings import Target
 
@@ -99,7 +99,8 @@ class Look:
         observations: What was seen, also when the look did not get to its end.
         covered: Subjects (or subject prefixes ending in ``*``) that were looked at; ``None`` and ``ok`` mean all.
         records: Records read (log lines, processes, probes ...), for ``processedLogs`` and progress.
-        cursors: Source → durable position to continue from; moves in the transaction that files the findings.
+        cursors: Source → durable position to continue from; moves in the transaction that files the findings. A source
+            that is spelt as a target (``files:app``) or a part of one (``files:app/3``) is forgotten with it.
         duration_ms: How long it took.
         reason: Why it did not end ``ok``; a sentence without paths of this machine.
         retired: Subjects (or prefixes as in ``covered``) that nobody looks at any more → why; their issues resolve.
@@ -192,6 +193,10 @@ class Finding:
         """32 hexadecimal digits that say which trouble this is, equal for the same trouble in every scan."""
         said = f"{self.check}\x1f{self.subject}\x1f{self.signature}"
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+
+KINDS: frozenset[str] = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Target))
+"""Every kind of target."""
 
 
 def kind_of(target: Target) -> str:

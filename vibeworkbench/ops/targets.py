@@ -23,6 +23,7 @@ from vibeworkbench.errors import Conflict, InvalidInput, NotFound
 from vibeworkbench.ops.issues.records import retire
 from vibeworkbench.ops.model import kind_of, subject_of
 from vibeworkbench.ops.records import target, to_us
+from vibeworkbench.ops.scans.cursors import forget_target
 from vibeworkbench.settings import HttpTarget, Target
 from vibeworkbench.storage.dialects import insert_or_ignore
 from vibeworkbench.storage.records import Transaction
@@ -164,19 +165,20 @@ class TargetRegister:
         return changed
 
     def remove(self, transaction: Transaction, target_id: str, actor: str, now: datetime) -> None:
-        """The target is gone and its issues are resolved.
+        """The target is gone, its issues are resolved, and how far it was read is forgotten.
 
         Raises:
             NotFound: There is no such target.
             Conflict: It stands in the settings.
         """
         before = self._changeable(transaction.connection, target_id)
-        transaction.connection.execute(sa.delete(target).where(target.c.target_id == target_id))
         self._retire(transaction, before, actor, "its target was deleted", now)
+        transaction.connection.execute(sa.delete(target).where(target.c.target_id == target_id))
 
     def _retire(self, transaction: Transaction, before: KnownTarget, actor: str, reason: str, now: datetime) -> None:
         if not self._is_fixed(before.target):
             retire(transaction, subject_of(before.target), actor, reason, now)
+            forget_target(transaction.connection, subject_of(before.target))
 
     def _is_fixed(self, wanted: Target) -> bool:
         return subject_of(wanted) in {subject_of(each.target) for each in self.fixed}

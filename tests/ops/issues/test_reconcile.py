@@ -224,3 +224,15 @@ def test_a_flapping_issue_says_when_it_begins_and_when_it_stops():
 def test_rules_come_from_the_settings():
     """Quiet time and thresholds are settings."""
     assert rules_of(OpsSettings()) == RULES
+
+
+def test_records_of_a_target_that_started_anew_count_once_and_reopen():
+    """They hold what was counted before; of another target, or read on from a cursor, they add up."""
+    [issue] = filed(line(3))
+    before = resolved(issue)
+    old = line(4, last_record_at=NOON - DAY)
+    facts = {"targets": {"files:app": "files:app"}}
+    after = seen_again(before, old, first_read=frozenset({"files:app"}), **facts).after
+    assert (after.count, after.state, after.reopened_count) == (4, State.open, 1)
+    after = seen_again(before, old, first_read=frozenset({"files:web"}), **facts).after
+    assert (after.count, after.state) == (7, State.resolved)

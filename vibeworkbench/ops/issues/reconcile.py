@@ -8,6 +8,8 @@ The rules, in the order in which they matter:
   the subject (:meth:`Look.covers`). A collector that failed, timed out, was skipped or filtered out resolves nothing.
   The scope does not matter: a collector that reads only what is new says so by what it covers.
 - Issues about log records resolve after a quiet time in which the logs were read, and reopen only on later records.
+- A target whose source was read from its beginning has started anew: an issue about its records is found again however
+  old they are, and counts these only, since they hold those that it counted before.
 - Records that were counted before (``occurrences`` 0), or that another scan counts, refresh and resolve nothing.
 - Evidence older than a change is no evidence against it: an issue that a person or another scan touched while this scan
   was looking keeps its state. Revisions say so, not clocks, which may step.
@@ -59,6 +61,7 @@ class Evidence:
         revision: The issues' revision when the scan began to look.
         targets: Subject → the target that its health counts for; one that is missing counts for its collector.
         uncounted: Collectors whose records a later or another scan counts, because their cursors do not move here.
+        first_read: Targets whose sources were read from their beginning.
     """
 
     findings: Sequence[Finding]
@@ -67,14 +70,19 @@ class Evidence:
     revision: int
     targets: Mapping[str, str]
     uncounted: frozenset[str] = frozenset()
+    first_read: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class _Sighting:
-    """The findings of one fingerprint in one scan: the newest stands for all, its occurrences are their sum."""
+    """The findings of one fingerprint in one scan: the worst stands for all, its occurrences are their sum.
+
+    ``anew`` says that these records hold all that were counted before.
+    """
 
     finding: Finding
     occurrences: int
+    anew: bool
 
     @property
     def last_at(self) -> datetime | None:
@@ -128,7 +136,8 @@ def _merged(findings: Sequence[Finding], evidence: Evidence) -> _Sighting:
         last_record_at=max(lasts, default=None),
     )
     later = whole.collector in evidence.uncounted and not whole.resolves_by_absence
-    return _Sighting(whole, 0 if later else found)
+    anew = not whole.resolves_by_absence and evidence.targets.get(whole.subject) in evidence.first_read
+    return _Sighting(whole, 0 if later else found, anew)
 
 
 def _filed(sighting: _Sighting, evidence: Evidence, now: datetime) -> Change:
@@ -193,7 +202,7 @@ def _refreshed(issue: Issue, sighting: _Sighting, now: datetime) -> Issue:
         hint=finding.hint,
         type=finding.type,
         evidence=finding.evidence,
-        count=issue.count + sighting.occurrences,
+        count=sighting.occurrences + (0 if sighting.anew else issue.count),
         last_seen_at=max(issue.last_seen_at, min(sighting.last_at or now, now)),
     )
 
@@ -223,7 +232,9 @@ def _after_mute(issue: Issue, seen: bool | None, now: datetime) -> tuple[Issue, 
 
 
 def _is_later(sighting: _Sighting, issue: Issue) -> bool:
-    return issue.resolves_by_absence or sighting.last_at is None or sighting.last_at > issue.state_changed_at
+    if issue.resolves_by_absence or sighting.anew or sighting.last_at is None:
+        return True
+    return sighting.last_at > issue.state_changed_at
 
 
 def _reason(issue: Issue) -> str:

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from vibeworkbench.ops.issues.books import Books, balance, remember_looks
 from vibeworkbench.ops.issues.model import Change, State
 from vibeworkbench.ops.issues.reconcile import Evidence, Rules, reconcile
-from vibeworkbench.ops.issues.records import known_issues, next_revision, store
+from vibeworkbench.ops.issues.records import known_issues, store
 from vibeworkbench.ops.issues.retiring import Roster, retirements
 from vibeworkbench.ops.scans.claims import finish
-from vibeworkbench.ops.scans.cursors import Cursors, move_cursors
+from vibeworkbench.ops.scans.cursors import Cursors, forget_strangers, move_cursors
 from vibeworkbench.ops.scans.model import Scan
 from vibeworkbench.storage.records import Transaction
 
@@ -30,7 +30,8 @@ class Filing:
         cursors: The cursors that it started from.
         looked: Targets that it has covered.
         targets: Every target that there is.
-        roster: Who looks and judges, when it was a full scan of all sources: issues that nobody looks at are retired.
+        roster: Who looks and judges, when it was a full scan of all sources: issues that nobody looks at are retired,
+            cursors of targets that are gone are forgotten.
     """
 
     scan: Scan
@@ -42,15 +43,23 @@ class Filing:
     roster: Roster | None
 
 
-def file_scan(transaction: Transaction, filing: Filing, rules: Rules, now: datetime) -> tuple[Scan, Books]:
+def file_scan(
+    transaction: Transaction, filing: Filing, revision: int, rules: Rules, now: datetime
+) -> tuple[Scan, Books]:
     """The scan has ended, and with it everything that it found is stored and said, or nothing is.
+
+    Args:
+        transaction: The transaction under way.
+        filing: What is to be stored.
+        revision: The transaction's own, drawn before it read anything that others may change.
+        rules: Settings of the life cycle.
+        now: The present instant, aware UTC.
 
     Raises:
         Conflict: Another server took this scan's owner for dead.
     """
     connection = transaction.connection
-    revision = next_revision(connection)
-    evidence = replace(filing.evidence, uncounted=_uncounted(connection, filing))
+    evidence = replace(filing.evidence, uncounted=_uncounted(connection, filing, revision))
     found = {finding.fingerprint for finding in evidence.findings}
     known = known_issues(connection, found)
     changes = [*reconcile(evidence, known, rules, now)]
@@ -59,18 +68,20 @@ def file_scan(transaction: Transaction, filing: Filing, rules: Rules, now: datet
     changes += retirements(others, evidence.looks, roster=filing.roster, targets=filing.targets, now=now)
     store(transaction, changes, revision, filing.scan.scan_id)
     remember_looks(connection, filing.looked, filing.targets, now)
+    if filing.roster is not None:
+        forget_strangers(connection, filing.targets)
     books = balance(transaction, filing.targets, now, scan_id=filing.scan.scan_id)
     ended = replace(filing.scan, issues_filed=_count_filed(changes), issues_resolved=_count_resolved(changes))
     finish(transaction, ended, filing.owner)
     return ended, books
 
 
-def _uncounted(connection: sa.Connection, filing: Filing) -> frozenset[str]:
+def _uncounted(connection: sa.Connection, filing: Filing, revision: int) -> frozenset[str]:
     """Collectors whose records a later scan counts, because their cursors stay: all of a scan with a time range."""
     looks = filing.evidence.looks.values()
     if filing.scan.request.filters.period is not None:
         return frozenset(look.collector for look in looks if look.cursors)
-    return move_cursors(connection, looks, filing.cursors)
+    return move_cursors(connection, looks, filing.cursors, revision)
 
 
 def _count_filed(changes: Iterable[Change]) -> int:

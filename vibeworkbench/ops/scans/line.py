@@ -27,11 +27,12 @@ from vibeworkbench.ops.health import target_of
 from vibeworkbench.ops.issues.books import Books
 from vibeworkbench.ops.issues.model import State
 from vibeworkbench.ops.issues.reconcile import Evidence, rules_of
+from vibeworkbench.ops.issues.records import next_revision
 from vibeworkbench.ops.issues.retiring import Roster
 from vibeworkbench.ops.model import Look, LookState, Scope, Snapshot, subject_of
 from vibeworkbench.ops.plugins import PluginFailure
 from vibeworkbench.ops.records import issue
-from vibeworkbench.ops.scans.cursors import Cursors, read_cursors
+from vibeworkbench.ops.scans.cursors import Cursors, first_read, read_cursors
 from vibeworkbench.ops.scans.filing import Filing, file_scan
 from vibeworkbench.ops.scans.judging import Judgement, Judges
 from vibeworkbench.ops.scans.looking import Errand, Looking, Lookout, covers_target
@@ -163,6 +164,7 @@ class Line:
             judged=judgement.judged | {CRASHED_ID},
             revision=start.revision,
             targets={subject: target for subject, target in parts.items() if target},
+            first_read=first_read(looks, cursors, start.targets),
         )
         ended = replace(
             start.scan,
@@ -176,12 +178,13 @@ class Line:
         return Filing(ended, start.owner, evidence, cursors, frozenset(looked), start.targets, roster)
 
     def _file(self, filing: Filing, transaction: Transaction) -> tuple[Scan, Books]:
+        revision = next_revision(transaction.connection)  # first: targets that are removed meanwhile wait for it
         now = self.site.clock()
         ended = replace(filing.scan, completed_at=max(now, filing.scan.started_at))
         present = self.targets(transaction.connection)
         evidence = _of_present(filing.evidence, filing.targets - present)
         filing = replace(filing, scan=ended, evidence=evidence, looked=filing.looked & present, targets=present)
-        return file_scan(transaction, filing, rules_of(self.settings), now)
+        return file_scan(transaction, filing, revision, rules_of(self.settings), now)
 
 
 def _roster(start: Start, crew: Crew) -> Roster:
@@ -197,9 +200,14 @@ def _roster(start: Start, crew: Crew) -> Roster:
 
 
 def _of_present(evidence: Evidence, gone: frozenset[str]) -> Evidence:
-    """The evidence without findings about targets that were removed while the scan looked."""
+    """The evidence without findings about targets that were removed while the scan looked, and their cursors."""
     left = [finding for finding in evidence.findings if evidence.targets.get(finding.subject) not in gone]
-    return replace(evidence, findings=left)
+    looks = {name: replace(look, cursors=_without(look.cursors, gone)) for name, look in evidence.looks.items()}
+    return replace(evidence, findings=left, looks=looks)
+
+
+def _without(cursors: Mapping[str, Mapping[str, Any]], gone: frozenset[str]) -> dict[str, Mapping[str, Any]]:
+    return {source: position for source, position in cursors.items() if not target_of(source, "", gone)}
 
 
 def _active(connection: sa.Connection) -> frozenset[str]:
