@@ -16,7 +16,7 @@ from tornado.netutil import bind_sockets
 from traitlets import default
 from traitlets.config import Config
 
-from vibeworkbench.errors import Unavailable
+from vibeworkbench.errors import Unavailable, WorkbenchError
 from vibeworkbench.extension import VibeworkbenchApp, root_url
 from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.web.routes import PREFIX
@@ -55,7 +55,9 @@ class WorkbenchServer(ServerApp):
             self._sockets = bind_sockets(self.port, self.ip)
         except OSError as error:
             reason = error.strerror or "it cannot be used"
-            raise Unavailable(f"port {self.port} of {self.ip}: {reason}", reason=reason) from error
+            raise Unavailable(
+                f"port {self.port} of {self.ip}: {reason}; --port takes another one", reason=reason
+            ) from error
         self.port = self._sockets[0].getsockname()[1]
 
     def _bind_http_server_tcp(self) -> bool:
@@ -133,11 +135,18 @@ def serve(  # noqa: PLR0913 - the options of the command
     server.token_in_use = given or secrets.token_urlsafe(32)
     new_token = "" if given else server.token_in_use
     server.ready = ready or (lambda root: _print_ready(root, page="lab" if lab else "", new_token=new_token))
+    server.log.addFilter(_is_no_failure_of_ours)
     server.initialize(argv=[], find_extensions=lab)
+    server.log.removeFilter(_is_no_failure_of_ours)
     if server.workbench_app.failure is not None:
         raise server.workbench_app.failure
     server.start()
     return server.exit_code
+
+
+def _is_no_failure_of_ours(record: logging.LogRecord) -> bool:
+    # Jupyter logs it with its trace; whoever starts this server is told in one sentence, when it is raised again.
+    return not (record.exc_info and isinstance(record.exc_info[1], WorkbenchError))
 
 
 def _is_not_about_pings(record: logging.LogRecord) -> bool:

@@ -73,19 +73,24 @@ def open_database(settings: StorageSettings, data_dir: Path) -> Database:
     url = os.environ.get(settings.url_env, "") if settings.url_env else settings.url
     if settings.url_env and not url:
         raise InvalidInput(f"settings: storage.url_env: {settings.url_env} is not set", field="storage.url_env")
-    engine = dialects.open_engine(url or _sqlite_url(data_dir), settings.busy_timeout_s)
+    engine = dialects.open_engine(url or f"sqlite:///{quote(str(prepare_data_dir(data_dir)))}", settings.busy_timeout_s)
     return Database(engine, settings.readers)
 
 
-def _sqlite_url(data_dir: Path) -> str:
+def prepare_data_dir(data_dir: Path) -> Path:
+    """The data directory and the database's file are there, for their owner alone; the result is that file.
+
+    Raises:
+        Unavailable: The directory cannot be made or written to.
+    """
     path = (data_dir / _DATABASE_FILE).absolute()
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite gives its other files the same mode
     except OSError as error:
         reason = error.strerror or "it cannot be used"
-        raise Unavailable(f"the data directory cannot be used: {reason}", reason=reason) from error
-    return f"sqlite:///{quote(str(path))}"
+        raise Unavailable(f"the data directory {data_dir} cannot be used: {reason}", reason=reason) from error
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
 
-from vibeworkbench.cli.start import notebooks
+from vibeworkbench.cli.start import _command, notebooks
 
 COMMAND = [sys.executable, "-m", "vibeworkbench", "start", "--no-browser", "--port", "0"]
 
@@ -77,6 +78,31 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path, environment):
     assert run.returncode == 4
     assert re.search(r"^vibeworkbench: port \d+ of 127.0.0.1: ", run.stderr, re.MULTILINE)
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("command", [COMMAND, [*COMMAND[:3], "serve", "--no-lab", "--port", "0"]])
+def test_a_data_directory_that_cannot_be_is_a_sentence(tmp_path, environment, command):
+    (tmp_path / "file").touch()
+    impossible = tmp_path / "file" / "data"
+    run = subprocess.run(
+        [*command, "--data", str(impossible)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+    )
+    assert run.returncode == 4
+    assert run.stderr == f"vibeworkbench: the data directory {impossible} cannot be used: Not a directory\n"
+
+
+def test_the_command_is_named_so_that_a_shell_finds_it(tmp_path, monkeypatch):
+    own = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(own))
+    assert _command() == "vibeworkbench"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(own.parent)
+    assert _command() == f"{own.name}/vibeworkbench"
 
 
 def test_a_checkout_is_worked_in_and_a_package_is_copied_once(tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
+import sys
 import threading
 from importlib.resources import files
 from pathlib import Path
@@ -48,9 +50,10 @@ def start(
     vibeworkbench start --port 9000 --no-browser --data ./state
     """
     from vibeworkbench import serve as server  # noqa: PLC0415 - seconds that only those who serve pay
-    from vibeworkbench.workbench import default_data_dir  # noqa: PLC0415 - the same
+    from vibeworkbench.workbench import default_data_dir, prepare_data_dir  # noqa: PLC0415 - the same
 
     where = data_dir or default_data_dir()
+    prepare_data_dir(where)
     token = os.environ.get("VIBEWORKBENCH_TOKEN") or secrets.token_urlsafe(32)
     root_dir = notebooks(Path(str(files("vibeworkbench"))), where)
 
@@ -114,4 +117,11 @@ def _addresses(root_url: str, token: str, root_dir: Path) -> list[Text]:
         if name not in needs or (root_dir / needs[name]).is_file()
     ]
     api = Text.assemble(("  API         ", "bold"), f"{root_url}vibeworkbench/api/openapi.json")
-    return [*lines, api, Text.assemble(("  Shell       ", "bold"), "vibeworkbench --help")]
+    return [*lines, api, Text.assemble(("  Shell       ", "bold"), f"{_command()} --help")]
+
+
+def _command() -> str:
+    """What to type: the bare name where a shell finds it, else with its path (the environment need not be active)."""
+    own = Path(sys.executable).parent / "vibeworkbench"
+    is_found = shutil.which("vibeworkbench") is not None
+    return "vibeworkbench" if is_found or not own.exists() else shlex.quote(os.path.relpath(own))
