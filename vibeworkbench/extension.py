@@ -117,12 +117,14 @@ def runtime_file() -> Path:
 
 
 def write_runtime_file(server: ServerApp) -> None:
-    """Clients of the same user find the server: the file can be read by nobody else."""
+    """Clients of the same user find the server: the file is whole as soon as it is there, and nobody else's to read."""
     path = runtime_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     left = RuntimeFile(root_url(server), server.identity_provider.token or "", os.getpid(), datetime.now(UTC))
-    with secure_write(str(path)) as file:
+    unfinished = path.with_suffix(".part")
+    with secure_write(str(unfinished)) as file:
         file.write(msgspec.json.encode(left).decode())
+    unfinished.replace(path)
 
 
 def root_url(server: ServerApp) -> str:
