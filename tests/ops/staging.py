@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
+from tests.databases import url_of
 from vibeworkbench.ops.checks import Checks, check
 from vibeworkbench.ops.checks import scan as scan_checks
 from vibeworkbench.ops.collectors import Collectors, LookOrder
@@ -142,7 +143,7 @@ async def staged(
     busy_timeout_s: float = 15.0,
 ) -> AsyncIterator[Stage]:
     """A started service; at the end it is stopped and closed."""
-    database = Database(dialects.open_engine(f"sqlite:///{path}", busy_timeout_s))
+    database = Database(dialects.open_engine(url_of(path), busy_timeout_s))
     await asyncio.to_thread(schema.upgrade, database.engine)
     registry, clock = CollectorRegistry(), Clock()
     rooms = Rooms(database=database, settings=RoomSettings(), registry=registry)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.databases import sqlite_only, url_of
 from vibeworkbench.errors import Unavailable
 from vibeworkbench.storage import dialects, schema
 from vibeworkbench.storage.records import Database, Event, Message, epoch_of, event, room_log
@@ -21,7 +22,7 @@ from vibeworkbench.storage.retention import BATCH_MESSAGES, Kept, forget
 
 
 def opened(path: Path, busy_timeout_s: float = 5.0) -> Database:
-    engine = dialects.open_engine(f"sqlite:///{path / 'state.db'}", busy_timeout_s)
+    engine = dialects.open_engine(url_of(path / "state.db"), busy_timeout_s)
     schema.upgrade(engine)
     return Database(engine)
 
@@ -90,6 +91,7 @@ async def test_reads_see_one_instant(database: Database) -> None:
     assert await database.read(lambda connection: connection.execute(count).scalar_one()) == 1
 
 
+@sqlite_only
 async def test_busy_database_is_unavailable(tmp_path: Path) -> None:
     """Another process's lock is passing trouble with a reason and a time to come back; then all works again."""
     database = opened(tmp_path, busy_timeout_s=0.05)
@@ -106,6 +108,7 @@ async def test_busy_database_is_unavailable(tmp_path: Path) -> None:
     database.close()
 
 
+@sqlite_only
 async def test_full_disk_is_unavailable(database: Database) -> None:
     """A database that may not grow refuses and keeps what it has."""
     await database.record([message(0)])
@@ -143,10 +146,9 @@ async def test_epoch_is_drawn_once(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from pathlib import Path
 from vibeworkbench.storage import dialects
 from vibeworkbench.storage.records import Database, Message
-database = Database(dialects.open_engine(f"sqlite:///{sys.argv[1]}/state.db", 15.0))
+database = Database(dialects.open_engine(sys.argv[1], 15.0))
 n = 0
 while True:
     n += 1
@@ -162,7 +164,7 @@ while True:
 async def test_killed_writer_leaves_whole_transactions(tmp_path: Path, acknowledged: int) -> None:
     """After SIGKILL all that was acknowledged is there, nothing in part, and ``seq`` goes on without a hole."""
     opened(tmp_path).close()
-    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    command = [sys.executable, "-c", WRITER, url_of(tmp_path / "state.db")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:  # noqa: ASYNC220 - starts at once
         assert writer.stdout is not None
         while int(writer.stdout.readline()) < acknowledged:

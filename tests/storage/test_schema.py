@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import vibeworkbench
+from tests.databases import sqlite_only, url_of
 from vibeworkbench.errors import Unavailable
 from vibeworkbench.storage import dialects, schema
 from vibeworkbench.storage.records import metadata
@@ -27,7 +28,7 @@ def every_table() -> None:
 
 
 def engine_in(folder: Path, busy_timeout_s: float = 15.0) -> sa.Engine:
-    return dialects.open_engine(f"sqlite:///{folder / 'state.db'}", busy_timeout_s)
+    return dialects.open_engine(url_of(folder / "state.db"), busy_timeout_s)
 
 
 def test_migrations_agree_with_the_tables(tmp_path: Path) -> None:
@@ -41,6 +42,7 @@ def test_migrations_agree_with_the_tables(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@sqlite_only
 def test_unique_and_partial_indexes_agree(tmp_path: Path) -> None:
     """Constraints that Alembic does not compare on SQLite are the same as when SQLAlchemy makes the tables itself."""
     migrated, made = engine_in(tmp_path), dialects.open_engine("sqlite://", 1.0)
@@ -77,16 +79,18 @@ def test_differences_are_found(tmp_path: Path) -> None:
 UPGRADING = """
 import sys
 from vibeworkbench.storage import dialects, schema
-schema.upgrade(dialects.open_engine(f"sqlite:///{sys.argv[1]}/state.db", 15.0))
+schema.upgrade(dialects.open_engine(sys.argv[1], 15.0))
 """
 
 
 def test_servers_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     """Several servers on a new database: one migrates, the others wait and find it done."""
-    starting = [subprocess.Popen([sys.executable, "-c", UPGRADING, str(tmp_path)]) for _ in range(4)]
+    url = url_of(tmp_path / "state.db")
+    starting = [subprocess.Popen([sys.executable, "-c", UPGRADING, url]) for _ in range(4)]
     assert [each.wait() for each in starting] == [0, 0, 0, 0]
 
 
+@sqlite_only
 def test_upgrade_of_a_busy_database_is_unavailable(tmp_path: Path) -> None:
     """A lock that lasts is passing trouble, not a trace."""
     engine, other = engine_in(tmp_path, 0.05), sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
@@ -104,7 +108,7 @@ KILLED = """
 import os, signal, sys
 import sqlalchemy as sa
 from vibeworkbench.storage import dialects, schema
-engine = dialects.open_engine(f"sqlite:///{sys.argv[1]}/state.db", 15.0)
+engine = dialects.open_engine(sys.argv[1], 15.0)
 made = 0
 @sa.event.listens_for(engine, "after_cursor_execute")
 def count(connection, cursor, statement, parameters, context, many):
@@ -118,7 +122,7 @@ schema.upgrade(engine)
 
 def test_killed_migration_is_undone(tmp_path: Path) -> None:
     """A server killed in mid-migration leaves an empty database, and the next start works."""
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED, url_of(tmp_path / "state.db")], check=False)
     assert killed.returncode == -signal.SIGKILL
     engine = engine_in(tmp_path)
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""All that differs between databases, in one place: SQLite's pragmas and locks, insert-on-conflict, failure names."""
+"""All that differs between databases, in one place: pragmas and locks, insert-on-conflict, failure names."""
 
 from __future__ import annotations
 
@@ -18,10 +18,21 @@ def open_engine(url: str, busy_timeout_s: float) -> sa.Engine:
 
     Source: https://www.sqlite.org/lang_transaction.html (BEGIN IMMEDIATE), https://www.sqlite.org/wal.html
     """
-    engine = sa.create_engine(url)
+    away = sa.make_url(url).get_backend_name() != "sqlite"
+    engine = sa.create_engine(url, pool_pre_ping=away)  # a database server may restart while its clients go on
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, busy_timeout_s)
+    elif engine.dialect.name == "postgresql":
+        _prepare_postgresql(engine, busy_timeout_s)
     return engine
+
+
+def _prepare_postgresql(engine: sa.Engine, busy_timeout_s: float) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {int(busy_timeout_s * 1000)}")
+        connection.commit()
 
 
 def _prepare_sqlite(engine: sa.Engine, busy_timeout_s: float) -> None:
@@ -56,10 +67,24 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
             yield connection
 
 
+def migrate_alone(connection: sa.Connection) -> None:
+    """Nobody else migrates this database before the transaction under way ends; waits for who does.
+
+    Source: https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS; SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+
+
+_MIGRATION_LOCK = int.from_bytes(b"vwmigrat", "big")
+"""Number of the advisory lock that migrations take; any that other programs on the database do not use."""
+
+
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """The row stands in the table; true when this call put it there, false when a unique key was taken."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    put = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+    return connection.execute(put).first() is not None  # a row count is not told of every table by every driver
 
 
 @contextmanager
@@ -83,6 +108,7 @@ def _unavailable(reason: str) -> Unavailable:
 
 
 _REASONS = {
+    "lock timeout": "another process holds its lock",
     "locked": "another process holds its lock",
     "busy": "another process holds its lock",
     "full": "the disk is full",

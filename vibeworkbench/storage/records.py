@@ -227,12 +227,12 @@ class Database:
 
 def epoch_of(transaction: Transaction) -> str:
     """The epoch of this database's event log: 32 hexadecimal digits, drawn once, when it is empty."""
-    found = transaction.connection.execute(sa.select(log_epoch.c.epoch)).scalar_one_or_none()
-    if found is not None:
-        return str(found)
-    epoch = uuid.uuid4().hex
-    transaction.connection.execute(sa.insert(log_epoch), {"id": 1, "epoch": epoch})
-    return epoch
+    present = sa.select(log_epoch.c.epoch)
+    found = transaction.connection.execute(present).scalar_one_or_none()
+    if found is None:
+        dialects.insert_or_ignore(transaction.connection, log_epoch, {"id": 1, "epoch": uuid.uuid4().hex})
+        found = transaction.connection.execute(present).scalar_one()
+    return str(found)
 
 
 def encode(data: Mapping[str, Any] | msgspec.Struct) -> bytes:

@@ -25,6 +25,7 @@ def upgrade(engine: sa.Engine) -> None:
         Unavailable: The storage is busy, full or gone; nothing was changed.
     """
     with dialects.storage_failures_named(), engine.begin() as connection:
+        dialects.migrate_alone(connection)
         command.upgrade(configuration(connection), "head")
 
 

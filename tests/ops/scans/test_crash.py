@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -33,8 +32,7 @@ IN_THE_FILING = [
 def killed_at(path, step):
     """A worker was killed with SIGKILL at this step of its scan."""
     command = [sys.executable, "-m", "tests.ops.scans.crash_worker", str(path), step]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as worker:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout.readline() == "reached\n"
         worker.send_signal(signal.SIGKILL)
         assert worker.wait() == -signal.SIGKILL

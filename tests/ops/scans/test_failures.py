@@ -9,6 +9,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from tests.databases import sqlite_only
 from tests.ops.staging import FULL, INCREMENTAL, Lines, Mounts, full, staged
 from vibeworkbench.errors import Unavailable, UpstreamFailed
 from vibeworkbench.ops.model import Scope
@@ -56,6 +57,7 @@ async def the_end(stage, scan_id):
         await heard.wait()
 
 
+@sqlite_only
 async def test_a_storage_that_is_locked_before_the_claim_fails_the_scan(path):
     """The failure is recorded as soon as the lock is gone."""
     async with staged(path, Mounts(), busy_timeout_s=0.05, settings=QUICK) as stage:
@@ -71,6 +73,7 @@ async def test_a_storage_that_is_locked_before_the_claim_fails_the_scan(path):
         assert (await stage.ops.scan(FULL)).status is Status.completed
 
 
+@sqlite_only
 async def test_a_storage_that_is_locked_at_the_end_files_nothing_by_halves(path):
     """The scan fails as a whole; the next one files and counts everything once."""
     lock, lines = Lock(path), Lines(["boom"] * 3)
@@ -91,6 +94,7 @@ async def test_a_storage_that_is_locked_at_the_end_files_nothing_by_halves(path)
         assert counts == {"mounts.full": 1, "lines.error": 3}
 
 
+@sqlite_only
 async def test_a_full_disk_fails_the_scan_and_the_next_one_works_when_there_is_room(path):
     """SQLite says "database or disk is full" in the middle of the transaction; nothing of it stays."""
     room = {"pages": 2**30}
@@ -220,6 +224,7 @@ async def test_a_server_that_stops_while_a_scan_is_claimed_records_its_end(path)
         await asking
 
 
+@sqlite_only
 async def test_a_failure_that_storage_cannot_record_yet_is_told_to_who_asks(path):
     """Whoever waits for the end of a scan is not told for ever that it runs; only as many are owed as are kept."""
     inside, gate = asyncio.Event(), asyncio.Event()

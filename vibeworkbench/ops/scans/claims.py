@@ -34,9 +34,11 @@ def claim(transaction: Transaction, wanted: Scan, owner: str, is_dead: IsDead) -
     """
     connection = transaction.connection
     fail_dead(transaction, wanted.started_at, is_dead, wanted.request.scope)
-    if not insert_or_ignore(connection, scan, scan_row(wanted) | {"owner": owner, "beat": 0}):
+    while not insert_or_ignore(connection, scan, scan_row(wanted) | {"owner": owner, "beat": 0}):
         here = _RUNNING & (scan.c.scope == wanted.request.scope.value)
-        running = connection.execute(sa.select(scan.c.scan_id, scan.c.trigger).where(here)).one()
+        running = connection.execute(sa.select(scan.c.scan_id, scan.c.trigger).where(here)).one_or_none()
+        if running is None:
+            continue  # another server's, which has ended between these two statements
         raise Conflict(
             f"a scan of scope {wanted.request.scope.value} is running",
             scanId=running.scan_id,
@@ -96,16 +98,15 @@ def record_failure(transaction: Transaction, failed: Scan, owner: str) -> Scan:
         The scan as it is recorded: as it ended, if it had ended before.
     """
     connection = transaction.connection
-    row = connection.execute(sa.select(scan).where(scan.c.scan_id == failed.scan_id)).mappings().one_or_none()
+    wanted = sa.select(scan).where(scan.c.scan_id == failed.scan_id)
+    row = connection.execute(wanted).mappings().one_or_none()
     if row is None:
         connection.execute(sa.insert(scan).values(**scan_row(failed), owner=owner, beat=0))
         say(transaction, "scan-result", scan_body(failed), failed.completed_at or failed.started_at)
         return failed
-    recorded = scan_of(row)
-    if recorded.status is not Status.running:
-        return recorded
-    _fail(transaction, replace(failed, progress=recorded.progress))
-    return failed
+    if _fail(transaction, replace(failed, progress=scan_of(row).progress)):
+        return failed
+    return scan_of(connection.execute(wanted).mappings().one())
 
 
 def fail_dead(transaction: Transaction, now: datetime, is_dead: IsDead, scope: Scope | None = None) -> list[str]:
@@ -127,6 +128,10 @@ def fail_dead(transaction: Transaction, now: datetime, is_dead: IsDead, scope: S
     return alive
 
 
-def _fail(transaction: Transaction, failed: Scan) -> None:
-    transaction.connection.execute(sa.update(scan).where(scan.c.scan_id == failed.scan_id).values(**scan_row(failed)))
+def _fail(transaction: Transaction, failed: Scan) -> bool:
+    """The scan has failed, and the ops room hears it; false when it had ended, be it in this very moment."""
+    still = _RUNNING & (scan.c.scan_id == failed.scan_id)
+    if transaction.connection.execute(sa.update(scan).where(still).values(**scan_row(failed))).rowcount != 1:
+        return False
     say(transaction, "scan-result", scan_body(failed), failed.completed_at or failed.started_at)
+    return True
