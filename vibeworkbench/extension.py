@@ -59,7 +59,7 @@ class VibeworkbenchApp(ExtensionApp):
 
     workbench: Workbench
     failure: WorkbenchError | None = None
-    """Why the workbench could not be opened."""
+    """Why the workbench could not be opened or started."""
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         super()._link_jupyter_server_extension(serverapp)
@@ -91,7 +91,11 @@ class VibeworkbenchApp(ExtensionApp):
         self.handlers.extend(url_table(self.workbench.routes()))
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        await self.workbench.start()
+        try:
+            await self.workbench.start()
+        except WorkbenchError as error:
+            self.failure = error  # as above
+            raise
         write_runtime_file(serverapp)
 
     async def stop_extension(self) -> None:

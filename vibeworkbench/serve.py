@@ -71,6 +71,7 @@ class WorkbenchServer(ServerApp):
 
     async def _post_start(self) -> None:
         await super()._post_start()  # type: ignore[no-untyped-call]
+        self.log.removeFilter(_is_no_failure_of_ours)
         if self.workbench_app.workbench.started:
             # What was loaded so far stays for good. Unfrozen, each full collection would walk all of it on the event
             # loop: 100 ms of CPU and more, in which no member hears anything.
@@ -78,7 +79,7 @@ class WorkbenchServer(ServerApp):
             gc.freeze()
             self.ready(root_url(self))
         else:
-            self.exit_code = 1  # Jupyter has logged why
+            self.exit_code = 1  # unless it is a failure with a name, Jupyter has logged why
             self.stop()
 
     @property
@@ -137,10 +138,10 @@ def serve(  # noqa: PLR0913 - the options of the command
     server.ready = ready or (lambda root: _print_ready(root, page="lab" if lab else "", new_token=new_token))
     server.log.addFilter(_is_no_failure_of_ours)
     server.initialize(argv=[], find_extensions=lab)
-    server.log.removeFilter(_is_no_failure_of_ours)
+    if server.workbench_app.failure is None:
+        server.start()
     if server.workbench_app.failure is not None:
         raise server.workbench_app.failure
-    server.start()
     return server.exit_code
 
 

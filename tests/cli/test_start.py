@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -94,6 +96,19 @@ def test_a_data_directory_that_cannot_be_is_a_sentence(tmp_path, environment, co
     )
     assert run.returncode == 4
     assert run.stderr == f"vibeworkbench: the data directory {impossible} cannot be used: Not a directory\n"
+
+
+def test_storage_that_fails_while_the_server_starts_is_a_sentence(tmp_path, environment):
+    data = tmp_path / "data"
+    ours = [*COMMAND[:3], "db", "upgrade", "--data", str(data)]
+    subprocess.run(ours, check=True, capture_output=True, env=environment, timeout=60)
+    with closing(sqlite3.connect(data / "state.db")) as damaged:
+        damaged.execute("DROP TABLE scan")
+    run = subprocess.run(
+        [*COMMAND, "--data", str(data)], check=False, capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert run.returncode == 4
+    assert re.fullmatch(r"vibeworkbench: the storage cannot be used now: .*\n", run.stderr)
 
 
 def test_the_command_is_named_so_that_a_shell_finds_it(tmp_path, monkeypatch):
