@@ -24,7 +24,7 @@ def targets() -> None:
     vibeworkbench targets
     vibeworkbench targets add http shop https://shop.example/health --set expect_status='[200, 204]'
     vibeworkbench targets add tcp database 10.0.0.5:5432
-    vibeworkbench targets add files worker '/var/log/worker/*.log'
+    vibeworkbench targets add files worker '/var/log/worker/*.log*'
     vibeworkbench targets remove shop
     """
 
