@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,25 +143,24 @@ async def staged(
     busy_timeout_s: float = 15.0,
 ) -> AsyncIterator[Stage]:
     """A started service; at the end it is stopped and closed."""
-    database = Database(dialects.open_engine(url_of(path), busy_timeout_s))
-    await asyncio.to_thread(schema.upgrade, database.engine)
-    registry, clock = CollectorRegistry(), Clock()
-    rooms = Rooms(database=database, settings=RoomSettings(), registry=registry)
-    ops = Ops(
-        database=database,
-        rooms=rooms,
-        collectors=Collectors(tuple(collectors)),
-        checks=Checks((*checks, *scan_checks.CHECKS)),
-        settings=settings or OpsSettings(),
-        site=Site({}, registry, clock),
-    )
-    rooms.register(Party(PARTY, True, Role.viewer, None, ops.snapshot, frozenset({"main"})))
-    rooms.register(Party(HEALTH_PARTY, True, Role.viewer, None, None, frozenset({"main"})))
-    await rooms.start()
-    await ops.start()
-    try:
+    async with AsyncExitStack() as ending:
+        database = Database(dialects.open_engine(url_of(path), busy_timeout_s))
+        ending.push_async_callback(asyncio.to_thread, database.close)
+        await asyncio.to_thread(schema.upgrade, database.engine)
+        registry, clock = CollectorRegistry(), Clock()
+        rooms = Rooms(database=database, settings=RoomSettings(), registry=registry)
+        ops = Ops(
+            database=database,
+            rooms=rooms,
+            collectors=Collectors(tuple(collectors)),
+            checks=Checks((*checks, *scan_checks.CHECKS)),
+            settings=settings or OpsSettings(),
+            site=Site({}, registry, clock),
+        )
+        rooms.register(Party(PARTY, True, Role.viewer, None, ops.snapshot, frozenset({"main"})))
+        rooms.register(Party(HEALTH_PARTY, True, Role.viewer, None, None, frozenset({"main"})))
+        await rooms.start()
+        ending.push_async_callback(rooms.stop)
+        await ops.start()
+        ending.push_async_callback(ops.stop)
         yield Stage(ops, rooms, database, clock, registry)
-    finally:
-        await ops.stop()
-        await rooms.stop()
-        await asyncio.to_thread(database.close)

@@ -256,6 +256,10 @@ def test_issues_are_acted_on_and_remember(api, mounts):
     refused = api.post(f"{where}/reopen")
     assert (refused.status_code, refused.json()["error"]["details"]["state"]) == (409, "open")
     assert api.post(f"{where}/resolve", json={}).json()["error"]["details"]["field"] == "resolution"
+    for word in ("", "nul \0", "x" * 4001):
+        wrong = api.post(f"{where}/resolve", json={"resolution": word})
+        assert (wrong.status_code, wrong.json()["error"]["details"]["field"]) == (400, "resolution")
+    assert api.get("api/ops/issues", params={"type": "nul \0"}).status_code == 400
     assert api.post(f"{where}/mute", json={"until": "2020-01-01T00:00:00Z"}).status_code == 400
     assert api.post("api/ops/issues/nobody/claim").status_code == 404
     assert api.get("api/ops/issues/nobody").status_code == 404

@@ -11,7 +11,7 @@ import msgspec
 from vibeworkbench.ops.issues.model import Issue, State, Transition
 from vibeworkbench.ops.model import Severity
 from vibeworkbench.ops.wire.pages import Limit
-from vibeworkbench.ops.wire.types import Body, Instant, SeverityName, StateName, Text, severity_name
+from vibeworkbench.ops.wire.types import Body, Chosen, Instant, SeverityName, StateName, Text, severity_name
 
 
 class Acknowledge(Body, frozen=True):
@@ -51,8 +51,8 @@ class IssueQuery(Body, frozen=True):
 
     state: list[StateName] = []
     severity: list[SeverityName] = []
-    type: list[str] = []
-    target: list[str] = []
+    type: list[Chosen] = []
+    target: list[Chosen] = []
     limit: Limit = 50
     cursor: str = ""
 
