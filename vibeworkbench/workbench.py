@@ -99,11 +99,18 @@ class Revision:
 
     present: str | None
     newest: str | None
+    differences: tuple[str, ...] = ()
+    """How the tables differ from those that the newest revision makes; empty before it is reached."""
+
+    @property
+    def migrated(self) -> bool:
+        """Whether nothing is to be migrated."""
+        return self.present == self.newest
 
     @property
     def current(self) -> bool:
-        """Whether nothing is to be migrated."""
-        return self.present == self.newest
+        """Whether a server can work with it as it is."""
+        return self.migrated and not self.differences
 
 
 def database_revision(data_dir: Path, settings: Settings) -> Revision:
@@ -112,7 +119,9 @@ def database_revision(data_dir: Path, settings: Settings) -> Revision:
         return Revision(None, schema.newest_revision())
     database = open_database(settings.storage, data_dir)
     try:
-        return Revision(database.read_now(schema.present_revision), schema.newest_revision())
+        present, newest = database.read_now(schema.present_revision), schema.newest_revision()
+        differences = database.read_now(schema.differences_said) if present == newest else ()
+        return Revision(present, newest, differences)
     finally:
         database.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import select
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -248,6 +250,24 @@ def test_the_database_is_upgraded_without_a_server(shell, tmp_path):
     assert "upgraded from empty" in shell("db", "upgrade", "--data", data).stdout
     assert json.loads(shell("db", "upgrade", "--data", data, "--json").stdout)["changed"] is False
     assert shell("db", "status", "--data", data).returncode == 0
+
+
+def test_tables_of_another_version_are_told_in_a_sentence(shell, tmp_path):
+    data = tmp_path / "data"
+    shell("db", "upgrade", "--data", str(data))
+    with contextlib.closing(sqlite3.connect(data / "state.db")) as connection:
+        connection.execute("ALTER TABLE scan RENAME COLUMN scan_id TO other")
+    status = shell("db", "status", "--data", str(data))
+    assert status.returncode == 1
+    assert "column scan.scan_id is missing" in status.stdout
+    assert "start with a new data directory" in status.stdout
+    assert shell("db", "upgrade", "--data", str(data)).returncode == 1
+    said = json.loads(shell("db", "status", "--data", str(data), "--json").stdout)
+    assert (said["current"], "column scan.scan_id is missing" in said["differences"]) == (False, True)
+    refused = shell("serve", "--no-lab", "--port", "0", "--data", str(data))
+    assert refused.returncode == 4
+    assert "its tables are not those of this version, `vibeworkbench db status` says how" in refused.stderr
+    assert refused.stderr.count("\n") == 1
 
 
 def test_a_reader_that_has_enough_is_no_failure_even_when_nothing_more_is_said(server, tmp_path):

@@ -140,3 +140,49 @@ def test_database_folder_with_odd_characters(tmp_path: Path) -> None:
     engine = engine_in(folder)
     schema.upgrade(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize("changed", ["ALTER TABLE scan RENAME COLUMN scan_id TO other", "DROP TABLE scan"])
+def test_tables_of_another_version_are_told_from_a_database_that_does_not_answer(tmp_path: Path, changed: str) -> None:
+    """Whoever meets them reads what to do, and each difference is said in words."""
+    engine = engine_in(tmp_path)
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(changed)
+    reading = sa.select(metadata.tables["scan"].c.scan_id)
+    with (
+        pytest.raises(Unavailable, match="start with a new data directory") as caught,
+        dialects.storage_failures_named(),
+        engine.connect() as connection,
+    ):
+        connection.execute(reading)
+    assert caught.value.attributes["reason"] == dialects.OTHER_TABLES
+    with engine.connect() as connection:
+        said = schema.differences_said(connection)
+    missing = "column scan.scan_id is missing" if "RENAME" in changed else "table scan is missing"
+    assert missing in said
+    engine.dispose()
+
+
+def test_tables_without_a_revision_are_those_of_another_version(tmp_path: Path) -> None:
+    """An upgrade that meets its own tables leaves them alone and says so."""
+    engine = engine_in(tmp_path)
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+    with pytest.raises(Unavailable, match="not those of this version"):
+        schema.upgrade(engine)
+    engine.dispose()
+
+
+def test_every_kind_of_difference_has_words(tmp_path: Path) -> None:
+    """Tables, columns, indexes and kinds."""
+    engine = engine_in(tmp_path)
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE event ADD COLUMN stray TEXT")
+        connection.exec_driver_sql("CREATE TABLE strange (text TEXT)")
+        connection.exec_driver_sql("CREATE INDEX odd ON event (stray)")
+        said = schema.differences_said(connection)
+        assert {"column event.stray is unknown", "table strange is unknown", "index event.odd is unknown"} <= {*said}
+    engine.dispose()

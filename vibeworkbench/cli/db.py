@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from vibeworkbench.cli.arguments import json_option
-from vibeworkbench.cli.output import emit, show
+from vibeworkbench.cli.output import emit, safe, show
 
 data_option = click.option(
     "--data",
@@ -39,9 +40,18 @@ def status(*, data_dir: Path | None, as_json: bool) -> int:
     where = data_dir or workbench.default_data_dir()
     revision = workbench.database_revision(where, workbench.read_settings(where))
     if as_json:
-        emit({"present": revision.present, "newest": revision.newest, "current": revision.current})
+        emit(
+            {
+                "present": revision.present,
+                "newest": revision.newest,
+                "current": revision.current,
+                "differences": revision.differences,
+            }
+        )
     elif revision.current:
         show(f"up to date: {revision.present}")
+    elif revision.migrated:
+        show(*_unlike(revision.present, revision.differences))
     else:
         show(f"not up to date: {revision.present or 'empty'}, this version wants {revision.newest}")
         show("`vibeworkbench db upgrade` brings it there; so does starting the server.")
@@ -51,15 +61,24 @@ def status(*, data_dir: Path | None, as_json: bool) -> int:
 @db.command()
 @data_option
 @json_option
-def upgrade(*, data_dir: Path | None, as_json: bool) -> None:
-    """Bring the tables to this version. What is there already is kept."""
+def upgrade(*, data_dir: Path | None, as_json: bool) -> int:
+    """Bring the tables to this version. What is there already is kept. Exit code 1 when that is not possible."""
     from vibeworkbench import workbench  # noqa: PLC0415 - see above
 
     where = data_dir or workbench.default_data_dir()
     before = workbench.upgrade_database(where, workbench.read_settings(where))
     if as_json:
-        emit({"before": before.present, "now": before.newest, "changed": not before.current})
-    elif before.current:
+        emit({"before": before.present, "now": before.newest, "changed": not before.migrated})
+    elif before.differences:
+        show(*_unlike(before.present, before.differences))
+    elif before.migrated:
         show(f"up to date already: {before.newest}")
     else:
         show(f"upgraded from {before.present or 'empty'} to {before.newest}")
+    return 1 if before.differences else 0
+
+
+def _unlike(revision: str | None, differences: Sequence[str]) -> list[str]:
+    said = [f"  {safe(each)}" for each in differences]
+    remedy = "No upgrade mends that: start with a new data directory or another database."
+    return [f"the tables say {revision}, and are not those of this version:", *said, remedy]

@@ -89,7 +89,7 @@ def insert_or_ignore(connection: sa.Connection, table: sa.Table, values: Mapping
 
 @contextmanager
 def storage_failures_named() -> Iterator[None]:
-    """A database that is busy, full, read-only, damaged or gone raises ``Unavailable``, not the driver's error."""
+    """A database that is busy, full, read-only, damaged, gone or another version's raises ``Unavailable``."""
     try:
         yield
     except sqlalchemy.exc.OperationalError as error:
@@ -97,6 +97,11 @@ def storage_failures_named() -> Iterator[None]:
         raise _unavailable(
             next((said for sign, said in _REASONS.items() if sign in text), "it does not answer")
         ) from error
+    except sqlalchemy.exc.ProgrammingError as error:
+        text = str(error.orig).lower()
+        if not any(sign in text for sign in _FOREIGN_TABLES):
+            raise
+        raise _unavailable(OTHER_TABLES) from error
     except sqlalchemy.exc.DatabaseError as error:
         if type(error) is not sqlalchemy.exc.DatabaseError:  # its other kinds are mistakes of ours
             raise
@@ -107,7 +112,17 @@ def _unavailable(reason: str) -> Unavailable:
     return Unavailable(f"the storage cannot be used now: {reason}", retry_after_s=2.0, reason=reason)
 
 
+OTHER_TABLES = (
+    "its tables are not those of this version, `vibeworkbench db status` says how; "
+    "start with a new data directory or another database"
+)
+"""What is wrong with a database that another version made, and what to do. A migration mends what was released."""
+
+_FOREIGN_TABLES = ("no such column", "no such table", "does not exist", "already exists")
+"""What SQLite (as an operational error) and PostgreSQL (as a mistake of the program) say of tables of another shape."""
+
 _REASONS = {
+    **dict.fromkeys(_FOREIGN_TABLES, OTHER_TABLES),  # first: the names that follow it may hold any word of these
     "lock timeout": "another process holds its lock",
     "locked": "another process holds its lock",
     "busy": "another process holds its lock",

@@ -53,3 +53,20 @@ def differences(connection: sa.Connection) -> list[Any]:
     """How the database differs from the tables that the code declares; empty when they agree."""
     options = {"compare_type": True, "compare_server_default": True}
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+def differences_said(connection: sa.Connection) -> tuple[str, ...]:
+    """The differences in words, one for each: ``column event.body is missing``."""
+    return tuple(map(_said, differences(connection)))
+
+
+def _said(difference: Any) -> str:
+    # Source: https://alembic.sqlalchemy.org/en/latest/api/autogenerate.html; changes of one column come as a list.
+    verb, *where = difference[0] if isinstance(difference, list) else difference
+    change, _, kind = verb.partition("_")
+    if change == "modify":
+        return f"column {where[1]}.{where[2]} is of another kind"
+    thing = where[-1]
+    table = where[1] if kind == "column" else "" if kind == "table" else thing.table.name
+    name = ".".join(filter(None, (table, str(thing.name or ""))))
+    return f"{kind} {name} is {'missing' if change == 'add' else 'unknown'}"
