@@ -55,9 +55,22 @@ export class RoomServer {
 
   /** @param {string} type A message of that type is recorded and said. */
   say(type) {
+    this.send(this.record(type));
+    this.wake();
+  }
+
+  /**
+   * @param {string} type A message of that type is recorded, and nobody hears of it yet.
+   * @returns {Message}
+   */
+  record(type) {
     const message = { type, seq: this.lastSeq + 1, timestamp: 1_700_000_000_000 + this.lastSeq, data: {} };
     this.log.push(message);
-    this.send(message);
+    return message;
+  }
+
+  /** Polls that wait are answered. */
+  wake() {
     for (const wake of this.#waiting) wake();
   }
 

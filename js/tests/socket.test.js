@@ -3,7 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { joinRoom } from "../../vibeworkbench/panels/socket.js";
-import { retryDelay } from "../../vibeworkbench/panels/socket_model.js";
+import { History, retryDelay } from "../../vibeworkbench/panels/socket_model.js";
 import { RoomServer } from "./room_server.js";
 
 /** Long enough never to happen within a test, and short enough to happen soon. */
@@ -311,6 +311,53 @@ behaviour("After leaving nothing is delivered and nothing is retried.", async (s
   await other.until(() => other.types.includes("snapshot"));
   assert.equal(member.messages.length, told);
   assert.equal(server.handshakes.length, 2);
+});
+
+behaviour("Who leaves in the middle of a callback is left alone by it.", async (server, join) => {
+  /** @type {string[]} */
+  const told = [];
+  const leaver = join({ settle: 1, pong: 1, ping: 1 }, { onConnection: leave });
+  /** @param {import("../../vibeworkbench/panels/socket.js").Connection} connection */
+  function leave(connection) {
+    told.push(connection.quality);
+    leaver.room.close();
+    leaver.window.dispatchEvent(new Event("left"));
+  }
+  await once(leaver.window, "left");
+  leaver.room.retryNow();
+  const other = join({ settle: 1, ping: 1 });
+  let beats = 0; // Of the other's heart: the leaver's ping and its death would have been due long before.
+  other.on("news", () => (beats += 1));
+  await other.until(() => beats > 50);
+  assert.deepEqual(told, ["good"]);
+  assert.deepEqual(leaver.messages, []);
+  assert.equal(server.handshakes.length, 2);
+});
+
+behaviour("Who leaves in the middle of a poll's messages gets no more of them.", async (server, join) => {
+  server.refuseUpgrade = 503;
+  const member = join();
+  await member.until(() => member.types.includes("snapshot"));
+  member.on("news", () => {
+    member.room.close();
+    member.window.dispatchEvent(new Event("left"));
+  });
+  server.record("said");
+  server.record("said");
+  server.wake();
+  await once(member.window, "left");
+  const other = join();
+  await other.until(() => other.types.includes("snapshot"));
+  server.say("said");
+  await other.until(() => other.seqs.length === 1);
+  assert.deepEqual(member.seqs, [1]);
+});
+
+test("Where there is no history every message is new, also two alike in one millisecond.", () => {
+  const history = new History();
+  const message = { type: "line", seq: 0, timestamp: 7, data: {} };
+  assert.deepEqual([history.admit(message), history.admit({ ...message })], [true, true]);
+  assert.deepEqual(history.since, {});
 });
 
 behaviour("Who leaves while it waits for the next try does not try again.", async (server, join) => {

@@ -31,6 +31,12 @@ def test_an_announcement_with_the_last_seq_is_no_repetition():
     assert not history.admits(note(1))
 
 
+def test_where_there_is_no_history_every_message_is_new():
+    history = History()
+    assert all(history.admits(note(0, "line", 7)) for _ in range(3))
+    assert history.since() == {}
+
+
 def test_a_new_epoch_forgets_the_place():
     history = History(epoch="old", seq=40)
     assert history.since() == {"since": "40", "epoch": "old"}

@@ -113,7 +113,7 @@ export class Room {
 
   /** The next try is now. A connection that looks alive is asked whether it is. */
   retryNow() {
-    if (this.connection.quality === "closed") return;
+    if (this.#leaving.signal.aborted || this.connection.quality === "closed") return;
     if (this.#joined) return this.#ping(this.#timing.check);
     if (this.#socket === null) this.#dial();
   }
@@ -199,11 +199,11 @@ export class Room {
    * @param {string} reason
    */
   #end(code, reason) {
-    this.#leaving.abort();
     this.#drop();
     for (const name of this.#timers.keys()) this.#stop(name);
     const said = reason || (FINAL.get(code) ?? "");
     this.#show({ quality: "closed", transport: null, rttMs: null, retryAtMs: null, reason: said, code });
+    this.#leaving.abort();
   }
 
   /**
@@ -329,11 +329,20 @@ export class Room {
 
   /** @param {Message} message */
   #deliver(message) {
-    if (this.#history.admit(message)) this.#options.onMessage(message);
+    if (this.#leaving.signal.aborted || !this.#history.admit(message)) return;
+    try {
+      this.#options.onMessage(message);
+    } catch (error) {
+      // The consumer's failure is told as any other of the page, and ends neither connection nor polling.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   /** @param {Partial<Connection>} change */
   #show(change) {
+    if (this.#leaving.signal.aborted) return;
     const next = { ...this.connection, ...change };
     if (next.quality === "reconnecting" || next.quality === "offline") {
       const long = performance.now() - this.#lostAt >= this.#timing.offline;
@@ -350,6 +359,7 @@ export class Room {
    */
   #start(name, delayMs, act) {
     this.#stop(name);
+    if (this.#leaving.signal.aborted) return; // A callback of the consumer's has left the room.
     this.#timers.set(name, setTimeout(act, delayMs));
   }
 

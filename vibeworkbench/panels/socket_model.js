@@ -96,6 +96,7 @@ export class History {
       case "error":
         return true;
     }
+    if (message.seq === 0) return true; // Said where there is no history.
     const name = `${message.seq} ${message.type} ${message.timestamp}`;
     if (this.seq === null || message.seq > this.seq) {
       this.seq = message.seq;

@@ -135,7 +135,7 @@ class History:
         return reason is None
 
     async def _tell_gap(self, member: Member, requested: int) -> int:
-        await member.link.write(self._gap_frame(requested))
+        await self._feed(member, self._gap_frame(requested))
         return await self._tell_snapshot(member)
 
     def _gap_frame(self, requested: int) -> bytes:
@@ -146,7 +146,7 @@ class History:
     async def _tell_snapshot(self, member: Member) -> int:
         snapshot = await self._snapshot_now()
         self._room.notice(snapshot.seq)
-        await member.link.write(snapshot.frame)
+        await self._feed(member, snapshot.frame)
         return snapshot.seq
 
     async def _snapshot_now(self) -> Snapshot:

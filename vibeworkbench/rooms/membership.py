@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
-from vibeworkbench.errors import LimitExceeded, WorkbenchError
+from vibeworkbench.errors import LimitExceeded, NotAllowed, WorkbenchError
 from vibeworkbench.rooms.frames import binary_frame, control_frame, text_frame
 from vibeworkbench.rooms.member import Member, State
 from vibeworkbench.rooms.model import ClientMessage, client_message_of
@@ -29,6 +30,9 @@ class Membership:
         member: The connection's state there.
         recorder: Commits what is said to a recording room.
         message_bytes: Largest message.
+
+    Attributes:
+        no_writing: Why it may not say anything although its role might; ``None`` when nothing speaks against it.
     """
 
     def __init__(self, room: Room, member: Member, *, recorder: Recorder, message_bytes: int) -> None:
@@ -36,6 +40,7 @@ class Membership:
         self.member = member
         self._recorder = recorder
         self._message_bytes = message_bytes
+        self.no_writing: NotAllowed | None = None
 
     def received(self, message: str | bytes) -> Awaitable[None] | None:
         """What the client sent is said, answered or refused; nothing more is read from it until the result is done.
@@ -69,6 +74,8 @@ class Membership:
 
     def _admit(self, now: float) -> None:
         self.room.party.lets_write(self.member.caller.role)
+        if self.no_writing is not None:
+            raise self.no_writing
         if self.member.bucket is not None:
             self.member.bucket.take(now)
 
@@ -114,7 +121,8 @@ class Membership:
         if not known:
             asyncio.get_running_loop().call_exception_handler({"message": "recording failed", "exception": error})
         if self.member.state is not State.gone and not self.room.party.is_relay:
-            self._answer(control_frame("error", self.room.last_seq, _now_ms(), said))
+            with suppress(OSError):  # the connection is gone, and its end is told otherwise
+                self.member.link.write(control_frame("error", self.room.last_seq, _now_ms(), said))
 
     def refuse(self, error: WorkbenchError, code: int) -> None:
         """The client is told what was wrong and sent away with ``code``."""

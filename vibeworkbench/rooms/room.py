@@ -25,6 +25,8 @@ from vibeworkbench.storage.records import Event
 
 SENDS_AT_ONCE = 256
 """Sends in one callback of the event loop, which others share."""
+FETCHED_AT_ONCE = 1_000
+"""Messages of another server that are read, encoded and said before others get their turn."""
 TOO_SLOW = 4408
 
 
@@ -92,6 +94,7 @@ class Room:
         self._arrived: deque[Event] = deque()
         self._is_open = not party.recording
         self._healing: asyncio.Task[None] | None = None
+        self._known_seq = 0
         self._presence_timer: asyncio.TimerHandle | None = None
         self.log = FrameLog(self._capacity_bytes())
 
@@ -128,7 +131,7 @@ class Room:
         while self._arrived:
             event = self._arrived[0]
             if event.seq > self.last_seq + 1:
-                self._healing = asyncio.create_task(self._heal(event.seq))
+                self.notice(event.seq - 1)
                 return
             self._arrived.popleft()
             if event.seq > self.last_seq:
@@ -141,14 +144,17 @@ class Room:
 
     def notice(self, seq: int) -> None:
         """The event log is known to hold messages up to ``seq``: those that did not arrive yet are fetched."""
+        self._known_seq = max(self._known_seq, seq)
         if self._is_open and self._healing is None and seq > self.last_seq:
-            self._healing = asyncio.create_task(self._heal(seq + 1))
+            self._healing = asyncio.create_task(self._heal())
 
-    async def _heal(self, until: int) -> None:
+    async def _heal(self) -> None:
         # Another server on this database has committed: its messages are in the event log, and belong before ours.
-        for event in await self._missed(self.last_seq, until - 1):
-            self._tell(event)
-        self.last_seq = max(self.last_seq, until - 1)
+        while self.last_seq < self._known_seq:
+            until = min(self._known_seq, self.last_seq + FETCHED_AT_ONCE)
+            for event in await self._missed(self.last_seq, until):
+                self._tell(event)
+            self.last_seq = max(self.last_seq, until)
         self._healing = None
         self._take_arrived()
 

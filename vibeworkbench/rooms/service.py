@@ -214,7 +214,8 @@ class Rooms:
             raise
         membership = Membership(room, member, recorder=self._recorder, message_bytes=self.settings.message_bytes)
         if not party.is_relay:
-            link.write(self._connected(room, member))
+            with suppress(OSError):  # it ended while the room was opened: its socket says so, and leaves
+                link.write(self._connected(room, member))
         if party.recording or party.snapshot is not None:
             member.task = asyncio.create_task(self._bring_up(hall, member, handshake))
         else:

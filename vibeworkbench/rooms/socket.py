@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from tornado.iostream import IOStream, SSLIOStream
 
-from vibeworkbench.errors import LimitExceeded, WorkbenchError
+from vibeworkbench.errors import LimitExceeded, NotAllowed, WorkbenchError
 from vibeworkbench.rooms.framelog import Bytes
 from vibeworkbench.rooms.membership import Membership
 from vibeworkbench.rooms.model import handshake_of
@@ -95,6 +95,7 @@ class RoomSocket(SocketHandler):
         self._rooms = service
         self._membership: Membership | None = None
         self._link: TornadoLink | None = None
+        self._no_writing: NotAllowed | None = None
 
     @property
     def ping_interval(self) -> float:
@@ -109,7 +110,12 @@ class RoomSocket(SocketHandler):
     async def admitted(self, **path: str) -> Caller:
         """The caller, who may join this room."""
         caller = await self.caller_for(Role.viewer, "read")
-        self._rooms.party((path["party"], path["room"]), caller.role)
+        party = self._rooms.party((path["party"], path["room"]), caller.role)
+        if party.write is not None and caller.may(party.write):
+            try:
+                await self.caller_for(party.write, "write")
+            except NotAllowed as refusal:  # it may listen; speaking is refused when it does
+                self._no_writing = refusal
         return caller
 
     async def joined(self, **path: str) -> None:
@@ -122,6 +128,7 @@ class RoomSocket(SocketHandler):
             self._link = TornadoLink(self, connection.stream)
             key = (path["party"], path["room"])
             self._membership = await self._rooms.join(self._link, self.caller, key, handshake)
+            self._membership.no_writing = self._no_writing
         except WorkbenchError as error:
             self.refuse(error)
             return

@@ -53,6 +53,7 @@ class Upkeep:
         self._database = database
         self._tasks: list[asyncio.Task[None]] = []
         self._beat_at = math.inf
+        self._seen: set[str] = set()
         self._interval_s = min(settings.heartbeat_s, settings.dead_after_s) / 4
 
     def start(self) -> None:
@@ -113,12 +114,12 @@ class Upkeep:
             member.link.abort()  # the socket's own end follows, and takes it out of the room
 
     def _set_gauges(self) -> None:
-        lags: dict[str, int] = {}
-        counts: dict[str, int] = {}
+        lags, counts = dict.fromkeys(self._seen, 0), dict.fromkeys(self._seen, 0)
         for room in self._rooms():
             worst = max(map(room.lag_bytes, room.members), default=0)
             lags[room.party.name] = max(worst, lags.get(room.party.name, 0))
             counts[room.party.name] = counts.get(room.party.name, 0) + 1
+        self._seen.update(lags)
         for party, lag in lags.items():
             self._metrics.lag_bytes.labels(party).set(lag)
             self._metrics.rooms.labels(party).set(counts[party])

@@ -161,7 +161,7 @@ class History:
                 self.seq, self._newest = message.seq, None
             case "presence" | "error":
                 pass
-            case _:
+            case _ if message.seq > 0:  # 0 is said where there is no history
                 return self._follows(message)
         return True
 
