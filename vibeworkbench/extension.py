@@ -27,7 +27,7 @@ from vibeworkbench.workbench import Workbench, default_data_dir, read_settings
 
 STATIC_FILES = Path(__file__).parent / "panels" / "static"
 VOILA_TEMPLATE = "vibeworkbench"
-"""Voila's Lab template without what it loads from other hosts."""
+"""Voila's Lab template without what it loads from other hosts, light or dark as the reader's system is."""
 
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - compared with, not listened on
 
@@ -67,6 +67,7 @@ class VibeworkbenchApp(ExtensionApp):
             "prelaunch_hook": prepare_voila,
             "page_config_hook": configure_voila_page,
             "template": VOILA_TEMPLATE,
+            "theme": "",  # neither light nor dark: our template follows the reader's system
         }
         voila = Config({"VoilaConfiguration": own})
         voila.merge(serverapp.config)  # settings of one's own win

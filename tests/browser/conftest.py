@@ -84,9 +84,10 @@ class Reader:
         self.page.on("websocket", lambda socket: socket.on("framereceived", received))
         return answered
 
-    async def open_voila(self, *, theme: str = "light") -> None:
-        """The dashboard is open in Voila, and its panel is there."""
-        await self.page.goto(f"{self.url}voila/render/operations.ipynb?token={self.token}&theme={theme}")
+    async def open_voila(self, *, theme: str = "") -> None:
+        """The dashboard is open in Voila, and its panel is there; without a theme it has that of the system."""
+        asked = f"&theme={theme}" if theme else ""
+        await self.page.goto(f"{self.url}voila/render/operations.ipynb?token={self.token}{asked}")
         await self.ready()
 
     async def ready(self) -> None:
