@@ -153,6 +153,35 @@ def test_what_is_allowed_is_said_once(shell):
     assert shell("scan", "--source", "nope").stderr.lower().count("allowed: ") == 1
 
 
+def test_only_what_would_do_in_that_place_is_offered(shell):
+    shell("targets", "add", "http", "reached", "http://h/")
+    refused = shell("scan", "--source", "http:nope")
+    assert refused.returncode == 2
+    said = refused.stderr.strip()
+    assert said == "vibeworkbench: filters.source: there is no http target nope; there are: http:reached"
+    assert shell("scan", "--source", "tcp:nope").stderr.strip().endswith("there is no tcp target nope; there is none")
+    shell("targets", "remove", "reached", "--yes")
+    novel = shell("targets", "add", "http", "x", "http://h/", "--set", "novel=1", "--json").stderr
+    allowed = json.loads(novel)["error"]["details"]["allowed"]
+    assert ("expectStatus" in allowed, "glob" in allowed, "port" in allowed) == (True, False, False)
+
+
+def test_a_list_that_is_cut_off_says_where_it_goes_on(shell, server, closed_port):
+    for name in ("one", "two"):
+        shell("targets", "add", "tcp", name, f"127.0.0.1:{closed_port}")
+    shell("scan", "--source", "tcp")
+    cut = json.loads(shell("issues", "--limit", "1", "--json").stdout)
+    unresolved = {"state": ["open", "acknowledged", "in_progress", "muted"]}
+    with server.http() as http:
+        rest = http.get("api/ops/issues", params={**unresolved, "cursor": cut["nextCursor"]}).json()
+    whole = json.loads(shell("issues", "--json").stdout)["items"]
+    assert len(cut["items"]) == 1
+    assert [each["issueId"] for each in cut["items"] + rest["items"]] == [each["issueId"] for each in whole]
+    assert json.loads(shell("issues", "--json").stdout)["nextCursor"] is None
+    for name in ("one", "two"):
+        shell("targets", "remove", name, "--yes")
+
+
 def test_json_of_a_scan_is_the_scan_as_rest_answers_it(shell, server):
     run = shell("scan", "incremental", "--json")
     said = json.loads(run.stdout)
@@ -177,6 +206,7 @@ def test_a_scan_need_not_be_waited_for_and_can_be_watched_later(shell):
         (["targets", "add", "tcp", "x", "nowhere"], None),
         (["targets", "add", "http", "x", "http://h/", "--set", "novel=1"], "novel"),
         (["no-such-command"], None),
+        (["--url", "nonsense", "status"], None),
         (["scan", "--no-such-option"], None),
     ],
 )

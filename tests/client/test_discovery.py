@@ -13,7 +13,7 @@ import pytest
 
 from vibeworkbench.client import ClientError, connect
 from vibeworkbench.client.discovery import found, root_of, runtime_files
-from vibeworkbench.client.errors import NoServer
+from vibeworkbench.client.errors import NoAddress, NoServer
 
 
 class Alive(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ def test_a_pasted_url_means_its_root(given, url, token):
 
 @pytest.mark.parametrize("given", ["", "host:8888", "ftp://host/", "localhost", "http://[::1", "http://h:99999999/"])
 def test_what_is_no_url_is_refused_with_an_example(given):
-    with pytest.raises(NoServer, match="http://127"):
+    with pytest.raises(NoAddress, match="http://127"):
         root_of(given)
 
 

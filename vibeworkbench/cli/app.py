@@ -118,8 +118,9 @@ def _sentence(error: ClientError) -> str:
     if isinstance(error, NotLoggedIn):
         return f"{error.message} VIBEWORKBENCH_TOKEN holds it."
     allowed = error.details.get("allowed")
-    unsaid = allowed if isinstance(allowed, list) and "Allowed: " not in error.message else []
-    choice = f" (allowed: {', '.join(map(str, unsaid))})" if unsaid else ""
+    choices = [str(each) for each in allowed] if isinstance(allowed, list) else []
+    is_said = all(each in error.message for each in choices)
+    choice = "" if is_said else f" (allowed: {', '.join(choices)})"
     is_ours = isinstance(error, ServerFailed | Unavailable)
     quoted = f" [request {error.request_id}]" if error.request_id and is_ours else ""
     return f"{error.message}{choice}{quoted}"

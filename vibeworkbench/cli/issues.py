@@ -53,7 +53,7 @@ def list_issues(ctx: click.Context, /, *, as_json: bool, limit: int, **given: An
     with workbench(ctx) as found:
         listed = found.issues(states, severity=given["severity"], type=given["kind"], limit=limit)
     if as_json:
-        emit_items(listed)
+        emit_items(listed, listed.next_cursor)
     elif listed:
         columns = ("severity", "state", "issue", "seen", "last seen", "id")
         show(table(columns, map(_row, listed), wrap=("issue",)))

@@ -127,6 +127,6 @@ def emit(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def emit_items(items: Iterable[Any]) -> None:
-    """A list stands on stdout as REST answers it."""
-    emit({"items": list(items), "nextCursor": None})
+def emit_items(items: Iterable[Any], next_cursor: str | None = None) -> None:
+    """A list stands on stdout as REST answers it; it goes on at ``next_cursor`` when these are not all."""
+    emit({"items": list(items), "nextCursor": next_cursor})

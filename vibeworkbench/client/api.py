@@ -82,6 +82,19 @@ class Api:
             if not cursor:
                 return
 
+    def page(self, path: str, item: type[T], query: Query | None = None, limit: int = PAGE_ITEMS) -> Page[T]:
+        """The first ``limit`` items of a list, with the cursor at which REST goes on; ``None`` when these are all."""
+        taken: list[T] = []
+        cursor: str | None = None
+        while len(taken) < limit:
+            size = min(limit - len(taken), PAGE_ITEMS)
+            found = self.get(path, Page[item], {**(query or {}), "limit": size, "cursor": cursor})  # type: ignore[valid-type]
+            taken += found.items
+            cursor = found.next_cursor
+            if not cursor:
+                break
+        return Page(items=taken, next_cursor=cursor)
+
     def close(self) -> None:
         """The connections are closed; asking again is an error."""
         self._http.close()

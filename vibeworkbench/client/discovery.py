@@ -17,7 +17,7 @@ import httpx
 import msgspec
 from jupyter_core.paths import jupyter_runtime_dir
 
-from vibeworkbench.client.errors import NoServer
+from vibeworkbench.client.errors import NoAddress, NoServer
 
 ANSWER_LIMIT_S = 3.0
 
@@ -56,11 +56,11 @@ def root_of(url: str) -> Address:
     """The address that a person meant: a pasted Lab URL loses its page and keeps its token.
 
     Raises:
-        NoServer: ``url`` is no http or https URL.
+        NoAddress: ``url`` is no http or https URL.
     """
     parts = _parts_of(url.strip())
     if parts is None:
-        raise NoServer(f"{url!r} is no URL of a server; give its root, for instance http://127.0.0.1:8888/")
+        raise NoAddress(f"{url!r} is no URL of a server; give its root, for instance http://127.0.0.1:8888/")
     path = parts.path
     for page in ("/lab", "/tree", "/voila", "/vibeworkbench"):
         head, found, tail = path.rpartition(page)
@@ -112,6 +112,7 @@ def found(url: str | None, token: str | None, environ: Mapping[str, str], direct
     server), then from the runtime file of the same URL.
 
     Raises:
+        NoAddress: What was given is no http or https URL.
         NoServer: None was given and none runs here.
     """
     named = environ.get("VIBEWORKBENCH_URL", "")

@@ -2,6 +2,7 @@
 
     ClientError
     ├── NoServer          nobody to ask: no address given and none found on this machine     exit 4
+    ├── NoAddress         what was given as the address is no URL                           exit 2
     ├── Unreachable       the address does not answer                                       exit 4
     ├── Refused           the server answered with an error body
     │   ├── Invalid       400, 405, 413: the request cannot be meant; ``field`` says where  exit 2
@@ -48,6 +49,13 @@ class NoServer(ClientError):
 
     exit_code = 4
     code = "no-server"
+
+
+class NoAddress(ClientError):
+    """What was given as the server's address is none."""
+
+    exit_code = 2
+    code = "no-address"
 
 
 class Unreachable(ClientError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -105,7 +105,15 @@ class Issue(IssueBody, frozen=True, kw_only=True, dict=True):
 
 
 class Issues(Items[Issue]):
-    """Issues, worst first."""
+    """Issues, worst first.
+
+    Attributes:
+        next_cursor: Where REST goes on; ``None`` when these are all that were asked for.
+    """
+
+    def __init__(self, items: Iterable[Issue], next_cursor: str | None = None) -> None:
+        super().__init__(items)
+        self.next_cursor = next_cursor
 
     noun: ClassVar[str] = "issues"
     empty: ClassVar[str] = "No issues. Either all is well, or nothing was scanned yet: wb.scan() looks."

@@ -111,8 +111,8 @@ class Workbench:
     ) -> Issues:
         """Issues, worst first; by default those that are not resolved, ``state=None`` for all."""
         query = {"state": _comma(state), "severity": _comma(severity), "type": _comma(type)}
-        found_issues = [each.bound_to(self._api) for each in self._api.pages("api/ops/issues", Issue, query, limit)]
-        return Issues(worst_first(found_issues))
+        page = self._api.page("api/ops/issues", Issue, query, limit)
+        return Issues(worst_first([each.bound_to(self._api) for each in page.items]), page.next_cursor)
 
     def issue(self, issue_id: str) -> Issue:
         """One issue, with its history; the id may be shortened to its first digits.

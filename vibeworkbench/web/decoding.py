@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -32,7 +32,7 @@ def decode_body(body: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(body if body.strip() else b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise refusal(error, kind, "body") from None
+        raise refusal(error, kind, "body", _read(body)) from None
     except msgspec.DecodeError as error:
         found = _BYTE.search(str(error))
         position = int(found[1]) if found else len(body)
@@ -41,6 +41,13 @@ def decode_body(body: bytes, kind: Any) -> Any:
         raise _malformed("it is not UTF-8 text", _first_undecodable(body)) from None
     except RecursionError:
         raise _malformed("it is nested too deeply", 0) from None
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # it was refused before its end was read
+        return None
 
 
 def _malformed(reason: str, position: int) -> InvalidInput:
@@ -75,16 +82,17 @@ def decode_query(arguments: Mapping[str, Sequence[str]], kind: type[S]) -> S:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise refusal(error, kind, "query") from None
+        raise refusal(error, kind, "query", values) from None
 
 
-def refusal(error: msgspec.ValidationError, kind: Any, whole: str) -> InvalidInput:
+def refusal(error: msgspec.ValidationError, kind: Any, whole: str, given: Any = None) -> InvalidInput:
     """What ``error`` says, for people and programs.
 
     Args:
         error: What msgspec raised while it decoded a ``kind``.
         kind: What was expected; allowed values are read from it.
         whole: How to call the whole thing when no field is to blame (``body``, ``query``).
+        given: What was to become a ``kind``: of structs told apart by a tag, only the one that it names is meant.
     """
     reason, _, path = str(error).partition(" - at ")
     place = path.strip("`").removeprefix("key in ").strip("`").removeprefix("$")
@@ -92,23 +100,44 @@ def refusal(error: msgspec.ValidationError, kind: Any, whole: str) -> InvalidInp
     named = _NAMED_FIELD.search(reason)
     start = inspect.type_info(kind)
     if named is None:
-        allowed = _values(_reached(start, steps))
+        allowed = _values(_reached(start, steps, given))
     elif named[1] == "unknown":
-        reason, place, allowed = "there is no such field", f"{place}.{named[2]}", _names(_reached(start, steps))
+        reason, place, allowed = "there is no such field", f"{place}.{named[2]}", _names(_reached(start, steps, given))
     else:
         reason, place = "this field is missing", f"{place}.{named[2]}"
-        allowed = _values(_reached(start, [*steps, named[2]]))
+        allowed = _values(_reached(start, [*steps, named[2]], given))
     field = place.removeprefix(".") or whole
     hint = f" Allowed: {', '.join(map(str, allowed))}." if allowed else ""
     attributes = {"allowed": allowed} if allowed else {}
     return InvalidInput(f"{field}: {reason}.{hint}", field=field, reason=reason, **attributes)
 
 
-def _reached(start: inspect.Type, steps: Sequence[str]) -> list[inspect.Type]:
-    reached = list(_alternatives(start))
+def _reached(start: inspect.Type, steps: Sequence[str], given: Any) -> list[inspect.Type]:
+    reached = _meant(_alternatives(start), given)
     for step in steps:
-        reached = [deeper for here in reached for found in _inside(here, step) for deeper in _alternatives(found)]
+        given = _part(given, step)
+        reached = _meant(
+            (deep for here in reached for found in _inside(here, step) for deep in _alternatives(found)), given
+        )
     return reached
+
+
+def _meant(reached: Iterable[inspect.Type], given: Any) -> list[inspect.Type]:
+    every = [*reached]
+    if not isinstance(given, Mapping):
+        return every
+    return [each for each in every if isinstance(each, inspect.StructType) and _is_named(each, given)] or every
+
+
+def _is_named(struct: inspect.StructType, given: Mapping[str, Any]) -> bool:
+    return struct.tag_field is not None and given.get(struct.tag_field) == struct.tag
+
+
+def _part(given: Any, step: str) -> Any:
+    if isinstance(given, Mapping):
+        return given.get(step)
+    is_index = isinstance(given, list) and step.isdigit() and int(step) < len(given)
+    return given[int(step)] if is_index else None
 
 
 def _alternatives(found: inspect.Type) -> Iterator[inspect.Type]:

@@ -53,9 +53,19 @@ def errands(collectors: Iterable[Collector], targets: Sequence[Target], sources:
     known = [*mine, *(f"{name}:{each.name}" for name, theirs in mine.items() for each in theirs)]
     for source in sources:
         if source not in known:
-            message = f"filters.source: there is no source {source!r}"
-            raise InvalidInput(message, field="filters.source", reason="unknown source", allowed=known)
+            raise _unknown(source, known)
     return tuple(_errand(collector, mine[collector.name], sources) for collector in collectors)
+
+
+def _unknown(source: str, known: Sequence[str]) -> InvalidInput:
+    collector, colon, name = source.partition(":")
+    theirs = [each for each in known if each.startswith(f"{collector}:")]
+    if colon and collector in known:
+        there_are = f"there are: {', '.join(theirs)}" if theirs else "there is none"
+        message, allowed = f"filters.source: there is no {collector} target {name}; {there_are}", theirs
+    else:
+        message, allowed = f"filters.source: there is no source {source!r}", [*known]
+    return InvalidInput(message, field="filters.source", reason="unknown source", allowed=allowed)
 
 
 def _errand(collector: Collector, targets: tuple[Target, ...], sources: Collection[str]) -> Errand:
