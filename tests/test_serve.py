@@ -39,6 +39,7 @@ def test_settings_that_mean_nothing_are_refused_by_field(start_server) -> None:
         start_server('[[schedules]]\nname = "x"\ncron = "61 * * * *"\nscope = "full"\n', "--no-lab")
     assert "schedules[0].cron" in str(error.value)
     assert "Traceback" not in str(error.value)
+    assert "vibeworkbench.toml)" in str(error.value)
 
 
 def test_sigterm_in_mid_scan_ends_the_server_and_the_scan(start_server, silent_port: int) -> None:

@@ -20,7 +20,7 @@ from vibeworkbench.errors import Unavailable, WorkbenchError
 from vibeworkbench.extension import VibeworkbenchApp, root_url
 from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.web.routes import PREFIX
-from vibeworkbench.workbench import read_settings
+from vibeworkbench.workbench import read_settings, settings_file_named
 
 TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
 
@@ -121,7 +121,8 @@ def serve(  # noqa: PLR0913 - the options of the command
         InvalidInput: A setting means nothing; ``field`` names it.
         Unavailable: The port or the storage cannot be used.
     """
-    schedules_from(read_settings(data_dir, settings_file).schedules)  # refused in one line, before anything is opened
+    with settings_file_named(data_dir, settings_file):
+        schedules_from(read_settings(data_dir, settings_file).schedules)  # refused before anything is opened
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")  # Jupyter's own, at each start
     logging.getLogger("tornado.general").addFilter(_is_not_about_pings)
     inherited = os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
@@ -141,7 +142,8 @@ def serve(  # noqa: PLR0913 - the options of the command
     if server.workbench_app.failure is None:
         server.start()
     if server.workbench_app.failure is not None:
-        raise server.workbench_app.failure
+        with settings_file_named(data_dir, settings_file):
+            raise server.workbench_app.failure
     return server.exit_code
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -60,7 +60,27 @@ def read_settings(data_dir: Path, settings_file: Path | None = None) -> Settings
     named = settings_file or (Path(given) if (given := os.environ.get(SETTINGS_VARIABLE)) else None)
     if named is not None and not named.is_file():
         raise InvalidInput(f"settings: there is no file {named}", field="settings", reason="no such file")
-    return settings_from_file(named or data_dir / _SETTINGS_FILE)
+    return settings_from_file(_settings_path(data_dir, settings_file))
+
+
+@contextmanager
+def settings_file_named(data_dir: Path, settings_file: Path | None = None) -> Iterator[None]:
+    """A setting that means nothing is refused with the file in which it stands, for whoever starts the server.
+
+    Raises:
+        InvalidInput: The same refusal, whose message ends with the file's path. No client may read it.
+    """
+    try:
+        yield
+    except InvalidInput as refused:
+        path = _settings_path(data_dir, settings_file)
+        if not path.is_file():
+            raise
+        raise InvalidInput(f"{refused.message} (in {path})", **refused.attributes) from refused
+
+
+def _settings_path(data_dir: Path, settings_file: Path | None) -> Path:
+    return settings_file or Path(os.environ.get(SETTINGS_VARIABLE) or data_dir / _SETTINGS_FILE)
 
 
 def open_database(settings: StorageSettings, data_dir: Path) -> Database:

@@ -282,6 +282,20 @@ def test_the_database_is_upgraded_without_a_server(shell, tmp_path):
     assert shell("db", "status", "--data", data).returncode == 0
 
 
+@pytest.mark.parametrize("written", ["[ops]\nnovel = 1\n", "[[ops.targets]]\nkind = 'http'\nname = 'x'\nurl = 'y'\n"])
+def test_a_setting_that_means_nothing_is_told_with_its_file(shell, tmp_path, written):
+    own = tmp_path / "own.toml"
+    own.write_text(written)
+    data = str(tmp_path / "data")
+    given = ("serve", "--no-lab", "--port", "0", "--data", data, "--settings", str(own))
+    refused = shell(*given)
+    assert refused.returncode == 2
+    assert refused.stderr.endswith(f"(in {own})\n")
+    assert refused.stderr.count("\n") == 1
+    if "novel" in written:
+        assert f"(in {own})" in shell("db", "status", "--data", data, VIBEWORKBENCH_SETTINGS=str(own)).stderr
+
+
 def test_tables_of_another_version_are_told_in_a_sentence(shell, tmp_path):
     data = tmp_path / "data"
     shell("db", "upgrade", "--data", str(data))

@@ -38,7 +38,8 @@ def status(*, data_dir: Path | None, as_json: bool) -> int:
     from vibeworkbench import workbench  # noqa: PLC0415 - a second that only those who open the database pay
 
     where = data_dir or workbench.default_data_dir()
-    revision = workbench.database_revision(where, workbench.read_settings(where))
+    with workbench.settings_file_named(where):
+        revision = workbench.database_revision(where, workbench.read_settings(where))
     if as_json:
         emit(
             {
@@ -66,7 +67,8 @@ def upgrade(*, data_dir: Path | None, as_json: bool) -> int:
     from vibeworkbench import workbench  # noqa: PLC0415 - see above
 
     where = data_dir or workbench.default_data_dir()
-    before = workbench.upgrade_database(where, workbench.read_settings(where))
+    with workbench.settings_file_named(where):
+        before = workbench.upgrade_database(where, workbench.read_settings(where))
     if as_json:
         emit({"before": before.present, "now": before.newest, "changed": not before.migrated})
     elif before.differences:
