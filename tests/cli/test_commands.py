@@ -328,6 +328,21 @@ def test_a_reader_that_has_enough_is_no_failure_even_when_nothing_more_is_said(s
     assert (run.returncode, run.stderr) == (0, "")
 
 
+def test_output_that_nobody_reads_is_no_failure(server, tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    run = subprocess.run(
+        [*COMMAND, "schedules", "--json"],
+        check=False,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=environment(server, tmp_path),
+        timeout=100,
+    )
+    os.close(write)
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
 def test_ctrl_c_says_that_the_scan_goes_on(server, tmp_path, shell):
     listening = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/"

@@ -34,6 +34,10 @@ _COMMANDS = {
 }
 
 
+class _NobodyReadsError(Exception):
+    """Whoever read the output is gone. Click would end the process with 1 if it saw the error of the pipe itself."""
+
+
 class Commands(click.Group):
     """The commands by name; the module of one is loaded when it is asked for."""
 
@@ -47,6 +51,13 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"vibeworkbench.cli.{cmd_name}"), cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What the command answers."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _NobodyReadsError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line for each command, without loading any."""
@@ -93,7 +104,7 @@ def run(args: Sequence[str]) -> int:
     except errors.WorkbenchError as error:
         _say(as_json, error.message, {"error": {"code": error.code, "message": error.message}})
         return _exit_code(error)
-    except BrokenPipeError:
+    except (_NobodyReadsError, BrokenPipeError):
         # The reader has had enough, as in `... | head`. What Python still wants to flush goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
