@@ -186,3 +186,16 @@ def test_every_kind_of_difference_has_words(tmp_path: Path) -> None:
         said = schema.differences_said(connection)
         assert {"column event.stray is unknown", "table strange is unknown", "index event.odd is unknown"} <= {*said}
     engine.dispose()
+
+
+def test_tables_of_a_later_version_are_left_alone(tmp_path: Path) -> None:
+    """Who goes back to an older version is told so, and what to do; the tables stay as they are."""
+    engine = engine_in(tmp_path)
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unavailable, match="revision 9999, which this version does not know: install the later"):
+        schema.upgrade(engine)
+    with engine.connect() as connection:
+        assert schema.present_revision(connection) == "9999"
+    engine.dispose()

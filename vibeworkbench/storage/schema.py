@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from vibeworkbench.errors import Unavailable
 from vibeworkbench.storage import dialects
 from vibeworkbench.storage.records import metadata
 
@@ -22,11 +23,21 @@ def upgrade(engine: sa.Engine) -> None:
     """The database has the tables of this version; all in one transaction, which waits for another server's.
 
     Raises:
-        Unavailable: The storage is busy, full or gone; nothing was changed.
+        Unavailable: The storage is busy, full or gone, or a later version has made its tables; nothing was changed.
     """
     with dialects.storage_failures_named(), engine.begin() as connection:
         dialects.migrate_alone(connection)
-        command.upgrade(configuration(connection), "head")
+        here = configuration(connection)
+        _refuse_later(here, present_revision(connection))
+        command.upgrade(here, "head")
+
+
+def _refuse_later(here: Config, present: str | None) -> None:
+    known = {each.revision for each in ScriptDirectory.from_config(here).walk_revisions()}
+    if present is not None and present not in known:
+        reason = f"its tables are of revision {present}, which this version does not know"
+        remedy = "install the later version again, or restore the backup that was made before it"
+        raise Unavailable(f"the storage cannot be used: {reason}: {remedy}", reason=reason)
 
 
 def configuration(connection: sa.Connection) -> Config:
