@@ -121,6 +121,8 @@ class Revision:
     newest: str | None
     differences: tuple[str, ...] = ()
     """How the tables differ from those that the newest revision makes; empty before it is reached."""
+    later: bool = False
+    """Whether a later version of the code has made the tables, so that this one can only leave them alone."""
 
     @property
     def migrated(self) -> bool:
@@ -141,7 +143,7 @@ def database_revision(data_dir: Path, settings: Settings) -> Revision:
     try:
         present, newest = database.read_now(schema.present_revision), schema.newest_revision()
         differences = database.read_now(schema.differences_said) if present == newest else ()
-        return Revision(present, newest, differences)
+        return Revision(present, newest, differences, later=schema.is_later(present))
     finally:
         database.close()
 

@@ -314,6 +314,18 @@ def test_tables_of_another_version_are_told_in_a_sentence(shell, tmp_path):
     assert refused.stderr.count("\n") == 1
 
 
+def test_a_database_of_a_later_version_is_said_to_be_one(shell, tmp_path):
+    """Neither looking nor upgrading promises what an older version cannot do."""
+    data = tmp_path / "data"
+    assert shell("db", "upgrade", "--data", str(data)).returncode == 0
+    with contextlib.closing(sqlite3.connect(data / "state.db")) as later, later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+    status = shell("db", "status", "--data", str(data))
+    assert (status.returncode, "a later version has made the tables: 9999" in status.stdout) == (1, True)
+    upgrade = shell("db", "upgrade", "--data", str(data))
+    assert (upgrade.returncode, "restore the backup" in upgrade.stderr) == (4, True)
+
+
 def test_a_reader_that_has_enough_is_no_failure_even_when_nothing_more_is_said(server, tmp_path):
     command = shlex.join([*COMMAND, "rooms", "tail", "reviews", "--json"])
     run = subprocess.run(

@@ -53,6 +53,9 @@ def status(*, data_dir: Path | None, as_json: bool) -> int:
         show(f"up to date: {revision.present}")
     elif revision.migrated:
         show(*_unlike(revision.present, revision.differences))
+    elif revision.later:
+        show(f"a later version has made the tables: {revision.present}, this version knows {revision.newest}")
+        show("Install the later version again, or restore the backup that was made before it.")
     else:
         show(f"not up to date: {revision.present or 'empty'}, this version wants {revision.newest}")
         show("`vibeworkbench db upgrade` brings it there; so does starting the server.")

@@ -27,17 +27,12 @@ def upgrade(engine: sa.Engine) -> None:
     """
     with dialects.storage_failures_named(), engine.begin() as connection:
         dialects.migrate_alone(connection)
-        here = configuration(connection)
-        _refuse_later(here, present_revision(connection))
-        command.upgrade(here, "head")
-
-
-def _refuse_later(here: Config, present: str | None) -> None:
-    known = {each.revision for each in ScriptDirectory.from_config(here).walk_revisions()}
-    if present is not None and present not in known:
-        reason = f"its tables are of revision {present}, which this version does not know"
-        remedy = "install the later version again, or restore the backup that was made before it"
-        raise Unavailable(f"the storage cannot be used: {reason}: {remedy}", reason=reason)
+        present = present_revision(connection)
+        if is_later(present):
+            reason = f"its tables are of revision {present}, which this version does not know"
+            remedy = "install the later version again, or restore the backup that was made before it"
+            raise Unavailable(f"the storage cannot be used: {reason}: {remedy}", reason=reason)
+        command.upgrade(configuration(connection), "head")
 
 
 def configuration(connection: sa.Connection) -> Config:
@@ -50,9 +45,18 @@ def configuration(connection: sa.Connection) -> Config:
 
 def newest_revision() -> str | None:
     """The revision to which ``upgrade`` brings a database."""
+    return _history().get_current_head()
+
+
+def is_later(revision: str | None) -> bool:
+    """Whether this version of the code does not know the revision: a later one has made it."""
+    return revision is not None and revision not in {each.revision for each in _history().walk_revisions()}
+
+
+def _history() -> ScriptDirectory:
     location = Config()
     location.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return ScriptDirectory.from_config(location).get_current_head()
+    return ScriptDirectory.from_config(location)
 
 
 def present_revision(connection: sa.Connection) -> str | None:
