@@ -123,7 +123,7 @@ def append(connection: sa.Connection, party: str, room: str, messages: Sequence[
     first = last - len(messages) + 1
     events = [Event(first + index, message) for index, message in enumerate(messages)]
     connection.execute(
-        sa.insert(event),
+        _INSERT_EVENTS,
         [
             {
                 "room_id": room_id,
@@ -138,18 +138,22 @@ def append(connection: sa.Connection, party: str, room: str, messages: Sequence[
     return events
 
 
+# Built once: building them for each commit costs more than the database's own work.
+_INSERT_EVENTS = sa.insert(event)
+_ADVANCE = (
+    sa.update(room_log)
+    .where(room_log.c.party == sa.bindparam("of_party"), room_log.c.room == sa.bindparam("of_room"))
+    .values(last_seq=room_log.c.last_seq + sa.bindparam("message_count", type_=sa.BigInteger))
+    .returning(room_log.c.id, room_log.c.last_seq)
+)
+
+
 def _advance(connection: sa.Connection, party: str, room: str, count: int) -> tuple[int, int]:
-    here = (room_log.c.party == party) & (room_log.c.room == room)
-    step = (
-        sa.update(room_log)
-        .where(here)
-        .values(last_seq=room_log.c.last_seq + count)
-        .returning(room_log.c.id, room_log.c.last_seq)
-    )
-    row = connection.execute(step).one_or_none()
+    step = {"of_party": party, "of_room": room, "message_count": count}
+    row = connection.execute(_ADVANCE, step).one_or_none()
     if row is None:
         dialects.insert_or_ignore(connection, room_log, {"party": party, "room": room, "last_seq": 0, "oldest_seq": 1})
-        row = connection.execute(step).one()
+        row = connection.execute(_ADVANCE, step).one()
     return row.id, row.last_seq
 
 
