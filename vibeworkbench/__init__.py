@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "connect"]
 
 __version__ = version("vibeworkbench")
+
+# The interpreter's last collection takes msgspec's struct types apart in an order that makes msgspec 0.22 crash in about
+# one process of five: a command that succeeded would end with SIGSEGV. Frozen objects are left out of it.
+# Source: https://github.com/msgspec/msgspec/issues/717, https://docs.python.org/3/library/gc.html#gc.freeze
+atexit.register(gc.freeze)
 
 
 def __getattr__(name: str) -> Any:
