@@ -14,8 +14,8 @@ __all__ = ["__version__", "connect"]
 
 __version__ = version("vibeworkbench")
 
-# The interpreter's last collection takes msgspec's struct types apart in an order that makes msgspec 0.22 crash in about
-# one process of five: a command that succeeded would end with SIGSEGV. Frozen objects are left out of it.
+# The interpreter's last collection takes msgspec's struct types apart in an order that makes msgspec 0.22 crash, in
+# about one process of five: a command that succeeded would end with SIGSEGV. Frozen objects are left out of it.
 # Source: https://github.com/msgspec/msgspec/issues/717, https://docs.python.org/3/library/gc.html#gc.freeze
 atexit.register(gc.freeze)
 
