@@ -138,7 +138,6 @@ class Load:
             self.members[connection.fileno()] = member
             self.epoll.register(connection.fileno(), select.EPOLLIN)
         self.writer, _ = connected(port, path, token)
-        self.writer_reads = select.epoll()
         self.writer.setblocking(False)
         self.next = 0
         self.encode = payload
