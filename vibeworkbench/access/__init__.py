@@ -1,0 +1,1 @@
+"""Who may come in: tokens, people with passwords, sessions, and the record of what was refused."""
