@@ -209,9 +209,9 @@ class Workbench:
             settings=settings.ops,
             site=Site(server or {}, registry, clock),
         )
-        for party in _parties(ops):
-            rooms.register(party)
         calendar = Schedules(database=database, ops=ops, schedules=schedules, clock=clock)
+        for party in _parties(ops, calendar):
+            rooms.register(party)
         failures = (*collectors.failures, *checks.failures)
         return cls(database=database, rooms=rooms, ops=ops, schedules=calendar, registry=registry, failures=failures)
 
@@ -286,16 +286,19 @@ class Workbench:
 _NOT_RUNNING = Part("failed", "the server is starting or stopping, or could not start")
 
 
-def _parties(ops: Ops) -> tuple[Party, ...]:
+def _parties(ops: Ops, calendar: Schedules) -> tuple[Party, ...]:
     """The parties that every workbench has; the settings' own ones are the rooms' business."""
     main = frozenset({ops_room.ROOM})
+
+    def monitor(connection: Any, room: str) -> Mapping[str, Any]:
+        return {**ops.snapshot(connection, room), "schedules": calendar.said()}
 
     def health(connection: Any, room: str) -> Mapping[str, Any]:
         told: Mapping[str, Any] = ops.snapshot(connection, room)["health"]
         return told
 
     return (
-        Party(ops_room.PARTY, recording=True, read=Role.viewer, write=None, snapshot=ops.snapshot, rooms=main),
+        Party(ops_room.PARTY, recording=True, read=Role.viewer, write=None, snapshot=monitor, rooms=main),
         Party(ops_room.HEALTH_PARTY, recording=True, read=Role.viewer, write=None, snapshot=health, rooms=main),
         Party("reviews", recording=True, read=Role.viewer, write=None, rooms=main),
         Party("tasks", recording=True, read=Role.viewer, write=None),

@@ -120,6 +120,28 @@ async def test_a_late_member_gets_a_snapshot_of_everything(path):
         gate.set()
 
 
+async def test_a_late_member_gets_the_changes_of_health_and_not_every_sample(path):
+    """What a score was is known from its last change on; who may only watch has the same line as everybody."""
+    mounts = Mounts()
+    async with staged(path, mounts) as stage:
+        for full in (False, False, True, True, False):
+            mounts.seen = {"mount:/": 0.95 if full else 0.1}
+            await stage.ops.scan(FULL)
+        snapshot = await stage.database.read(lambda connection: stage.ops.snapshot(connection, "main"))
+        assert [one["score"] for one in snapshot["health"]["history"]] == [100, 70, 100]
+        assert [one.score for one in (await stage.ops.health()).history] == [100, 100, 70, 70, 100]
+
+
+async def test_an_issue_is_told_with_what_only_rest_would_tell(path):
+    """Subject, count and claim travel with the message: a viewer's row is complete without a request."""
+    async with staged(path, Mounts({"mount:/": 0.95})) as stage:
+        await stage.ops.scan(FULL)
+        await stage.ops.act((await the_issue(stage)).issue_id, Wish(Verb.claim, "ada"))
+        filed, claimed = [data for type_, data in stage.said() if type_ == "issue"]
+        assert (filed["subject"], filed["count"], filed["claimedBy"]) == ("mount:/", 1, None)
+        assert (claimed["claimedBy"], claimed["resolution"], claimed["mutedUntil"]) == ("ada", None, None)
+
+
 async def test_old_scans_and_issues_are_forgotten(path):
     """The settings say how many scans and how long resolved issues are kept."""
     mounts = Mounts({"mount:/": 0.95})

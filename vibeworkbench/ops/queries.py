@@ -16,7 +16,7 @@ from vibeworkbench.ops.issues.records import history_of
 from vibeworkbench.ops.model import Severity
 from vibeworkbench.ops.records import from_us, health_sample, issue, issue_of, scan, scan_of
 from vibeworkbench.ops.scans.model import Status
-from vibeworkbench.ops.wire.health import HealthBody, HealthSampleBody, health_said
+from vibeworkbench.ops.wire.health import HealthBody, HealthSaid, HealthSampleBody, health_said
 from vibeworkbench.ops.wire.issues import (
     IssueList,
     IssueQuery,
@@ -129,14 +129,27 @@ def health_with_history(
     said = health_said(present_health(connection, targets), now)
     if target and target not in {one.target for one in said.targets}:
         raise NotFound("there is no such target", target=target)
+    return _with_history(said, _history(connection, target))
+
+
+def _with_history(said: HealthSaid, history: list[HealthSampleBody]) -> HealthBody:
+    return HealthBody(score=said.score, at=said.at, targets=said.targets, history=history)
+
+
+def _history(connection: sa.Connection, target: str = "") -> list[HealthSampleBody]:
     wanted = health_sample.c.targets if target else health_sample.c.score
     newest = sa.select(health_sample.c.at_us, wanted).order_by(health_sample.c.id.desc()).limit(HISTORY_SAMPLES)
     rows = reversed(connection.execute(newest).all())
-    history = [
+    return [
         HealthSampleBody(at=from_us(at_us), score=msgspec.json.decode(kept).get(target) if target else kept)
         for at_us, kept in rows
     ]
-    return HealthBody(score=said.score, at=said.at, targets=said.targets, history=history)
+
+
+def _changes(history: list[HealthSampleBody]) -> list[HealthSampleBody]:
+    """The samples that differ from the one before, and the oldest."""
+    before = [None, *history]
+    return [one for one, last in zip(history, before, strict=False) if last is None or last.score != one.score]
 
 
 def room_snapshot(connection: sa.Connection, targets: Collection[str], now: datetime) -> SnapshotBody:
@@ -147,7 +160,7 @@ def room_snapshot(connection: sa.Connection, targets: Collection[str], now: date
     worst = sa.select(issue).where(_UNRESOLVED).order_by(*_WORST_FIRST).limit(SNAPSHOT_ISSUES)
     return SnapshotBody(
         summary=summary(connection),
-        health=health_said(present_health(connection, targets), now),
+        health=_with_history(health_said(present_health(connection, targets), now), _changes(_history(connection))),
         running=[running_body(scan_of(row)) for row in connection.execute(running).mappings().all()],
         last_scan=None if last is None else scan_body(scan_of(last)),
         issues=[issue_body(issue_of(row)) for row in connection.execute(worst).mappings().all()],

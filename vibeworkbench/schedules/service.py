@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from vibeworkbench.errors import Conflict, NotFound, Unavailable, UpstreamFailed, WorkbenchError
 from vibeworkbench.ops.model import ScanRequest
@@ -20,6 +21,7 @@ from vibeworkbench.ops.service import Ops
 from vibeworkbench.schedules import records
 from vibeworkbench.schedules.model import Schedule, due_slot, next_fire_at
 from vibeworkbench.schedules.records import LastFire
+from vibeworkbench.schedules.room import schedules_said
 from vibeworkbench.storage.records import Database, Transaction
 
 RUNNING = "running"
@@ -102,6 +104,10 @@ class Schedules:
         """When the next of all schedules fires; ``None`` when there is none."""
         now = self._clock()
         return min((next_fire_at(each, now) for each in self._schedules.values()), default=None)
+
+    def said(self) -> list[dict[str, Any]]:
+        """Every schedule with its next fire, for the snapshot of the ops room."""
+        return schedules_said(self._schedules.values(), self._clock())
 
     async def standings(self) -> list[Standing]:
         """Every schedule by name, with its next and last fire."""

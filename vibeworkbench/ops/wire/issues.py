@@ -155,7 +155,7 @@ def issue_with_history(issue: Issue, history: list[Transition]) -> IssueWithHist
 
 
 class IssueSaid(Body, frozen=True):
-    """The ``issue`` message of the ops room."""
+    """The ``issue`` message of the ops room; from ``subject`` on, what those who may only watch could not read."""
 
     issue_id: str
     fingerprint: str
@@ -167,6 +167,11 @@ class IssueSaid(Body, frozen=True):
     actor: str
     note: str
     flapping: bool
+    subject: str
+    count: int
+    claimed_by: str | None
+    resolution: str | None
+    muted_until: datetime | None
 
 
 def issue_said(issue: Issue, transition: Transition) -> IssueSaid:
@@ -182,6 +187,11 @@ def issue_said(issue: Issue, transition: Transition) -> IssueSaid:
         actor=transition.actor,
         note=transition.note,
         flapping=issue.flapping,
+        subject=issue.subject,
+        count=issue.count,
+        claimed_by=issue.claimed_by,
+        resolution=issue.resolution,
+        muted_until=issue.muted_until,
     )
 
 
