@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import shutil
-import signal
 import socket
 import statistics
 import sys
@@ -27,6 +24,7 @@ import psutil
 from benchmarks import servers
 from benchmarks.load import Load, quantile
 from benchmarks.servers import Server
+from benchmarks.watched import watched
 from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.collectors.processes import ProcessesCollector
 from vibeworkbench.ops.model import Scope
@@ -81,22 +79,17 @@ def _reached(figures: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _one_run() -> dict[str, Any]:
-    folder = Path(tempfile.mkdtemp(prefix="bench-scan-"))
-    callbacks = folder / "callbacks.json"
-    try:
-        with _targets() as port:
-            with _watched("", callbacks) as server:
-                _scan(server)
-                bare_cpu_s, _ = _scan_cost(server)
-                idle_p99_ms = _paced_p99_ms(server)
-            with _watched(_settings(port), callbacks) as server:
-                _scan(server)
-                _longest(server, callbacks)
-                cpu_s, report = _scan_cost(server)
-                p99_ms, scans = _p99_while_scanning(server)
-                longest = _longest(server, callbacks)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with _targets() as port:
+        with watched() as bare:
+            _scan(bare.server)
+            bare_cpu_s, _ = _scan_cost(bare.server)
+            idle_p99_ms = _paced_p99_ms(bare.server)
+        with watched(_settings(port)) as busy:
+            _scan(busy.server)
+            busy.longest()
+            cpu_s, report = _scan_cost(busy.server)
+            p99_ms, scans = _p99_while_scanning(busy.server)
+            longest = busy.longest()
     took = {each["name"]: each["durationMs"] for each in report["collectors"]}
     return {
         "scan_cpu_s": cpu_s,
@@ -122,13 +115,6 @@ def _settings(port: int) -> str:
         f'[[ops.targets]]\nkind = "http"\nname = "t{n}"\nurl = "http://127.0.0.1:{port}/{n}"\n' for n in range(TARGETS)
     )
     return f"[ops]\nprobes_at_once = {AT_ONCE}\n\n" + "\n".join(targets)
-
-
-@contextmanager
-def _watched(settings: str, callbacks: Path) -> Iterator[Server]:
-    os.environ["BENCH_CALLBACKS"] = str(callbacks)
-    with servers.vibeworkbench(settings, module="benchmarks.watched_serve") as server:
-        yield server
 
 
 def _scan(server: Server) -> dict[str, Any]:
@@ -175,18 +161,6 @@ def _p99_while_scanning(server: Server) -> tuple[float, int]:
             stop.set()
             running.result()
     return p99_ms, len(scans)
-
-
-def _longest(server: Server, callbacks: Path) -> list[dict[str, Any]]:
-    callbacks.unlink(missing_ok=True)
-    server.process.send_signal(signal.SIGUSR2)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if callbacks.exists() and (text := callbacks.read_text()):
-            found: list[dict[str, Any]] = json.loads(text)
-            return found
-        time.sleep(0.02)
-    raise TimeoutError("the server did not write its longest callbacks")
 
 
 def _exporter_cpu_ms(repeats: int) -> float | None:

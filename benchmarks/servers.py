@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import secrets
 import select
 import shutil
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +24,10 @@ import psutil
 HERE = Path(__file__).parent
 WORK = HERE / "work"
 START_LIMIT_S = 60.0
+SETTLE_LIMIT_S = 20.0
+SETTLE_LOOKS = 6
+"""Memory has settled when that many looks, a fifth of a second apart, differ by no more than ``SETTLE_BYTES``."""
+SETTLE_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +40,61 @@ class Server:
 
     def cpu_s(self) -> float:
         """User and system CPU seconds of the process and all that it started."""
-        times = [each.cpu_times() for each in self._tree()]
-        return sum(each.user + each.system for each in times)
+        return sum(_cpu_s(each.pid) for each in self._tree())
 
     def rss_bytes(self) -> int:
         """Resident memory of the process and all that it started."""
         return sum(each.memory_info().rss for each in self._tree())
 
+    def process_count(self) -> int:
+        """Processes: itself and all that it started."""
+        return len(self._tree())
+
+    def pss_bytes(self) -> int:
+        """Proportional set size of the process and all that it started: a page that several share counts once.
+
+        Source: proc(5), /proc/pid/smaps_rollup.
+        """
+        return sum(_pss_bytes(each.pid) for each in self._tree())
+
+    def settled_pss_bytes(self) -> int:
+        """The same, once it no longer moves (or after ``SETTLE_LIMIT_S``): the median of the last looks."""
+        looks: deque[int] = deque(maxlen=SETTLE_LOOKS)
+        deadline = time.monotonic() + SETTLE_LIMIT_S
+        while time.monotonic() < deadline:
+            looks.append(self.pss_bytes())
+            if len(looks) == SETTLE_LOOKS and max(looks) - min(looks) <= SETTLE_BYTES:
+                break
+            time.sleep(0.2)
+        return sorted(looks)[len(looks) // 2]
+
     def _tree(self) -> list[psutil.Process]:
         root = psutil.Process(self.process.pid)
         return [root, *root.children(recursive=True)]
+
+
+def _pss_bytes(pid: int) -> int:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _cpu_s(pid: int) -> float:
+    """To the nanosecond, where /proc/pid/stat counts in hundredths of a second.
+
+    Source: clock_getcpuclockid(3), which makes the clock's id of the process id in this way.
+    """
+    with contextlib.suppress(OSError):  # it has just ended
+        return time.clock_gettime((~pid << 3) | 2)
+    return 0.0
+
+
+def raise_file_limit() -> None:
+    """This process, and the servers that it starts, may open as many files and sockets as the system lets them."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager
@@ -54,12 +106,21 @@ def started(command: list[str], *, cwd: Path | None = None, env: Mapping[str, st
     try:
         yield Server(process, _announced_port(process))
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process, 10)
+
+
+def _end(process: subprocess.Popen[bytes], within_s: float) -> None:
+    """The process has ended, and so have those that it had started: a server that is killed leaves its kernels."""
+    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.terminate()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for child in psutil.wait_procs(children, timeout=2)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _announced_port(process: subprocess.Popen[bytes]) -> int:
@@ -114,24 +175,50 @@ def partyserver() -> Iterator[Server]:
 
 
 @contextmanager
-def vibeworkbench(settings_toml: str = "", module: str = "vibeworkbench") -> Iterator[Server]:
-    """Our server, alone, on an empty data directory: authenticated, everything on that is on in production."""
+def stock_voila(notebook: Path, ours: Server) -> Iterator[Server]:
+    """Voila alone, with its own template, serving ``notebook``, whose panel finds our server as if behind one proxy."""
+    command = [sys.executable, "-m", "benchmarks.peers.stock_voila", str(notebook), str(ours.port)]
+    with started(command, cwd=HERE.parent, env={"BENCH_TOKEN": ours.token}) as server:
+        yield server
+
+
+@contextmanager
+def vibeworkbench(
+    settings_toml: str = "",
+    module: str = "vibeworkbench",
+    *,
+    notebooks: tuple[Path, ...] = (),
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Our server on an empty data directory: authenticated, everything on that is on in production.
+
+    Args:
+        settings_toml: Its settings.
+        module: What is run.
+        notebooks: Those that lie in its root; with any, Lab and Voila are on too.
+        env: Environment variables beside the present ones.
+    """
     data = Path(tempfile.mkdtemp(prefix="vibeworkbench-bench-"))
+    for notebook in notebooks:
+        shutil.copy(notebook, data)
     (data / "vibeworkbench.toml").write_text(settings_toml)
     runtime = data / "runtime"
     token = secrets.token_hex(16)
-    environment = os.environ | {"VIBEWORKBENCH_TOKEN": token, "JUPYTER_RUNTIME_DIR": str(runtime)}
-    command = [sys.executable, "-m", module, "serve", "--port", "0", "--data", str(data), "--no-lab"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=(data / "log").open("wb"))
+    environment = {
+        **os.environ,
+        "VIBEWORKBENCH_TOKEN": token,
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "PYTHONPATH": str(HERE.parent),
+        **(env or {}),
+    }
+    command = [sys.executable, "-m", module, "serve", "--port", "0", "--data", str(data)]
+    command += [] if notebooks else ["--no-lab"]
+    with (data / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=data, env=environment, stdout=subprocess.DEVNULL, stderr=log)
     try:
         yield Server(process, _runtime_port(process, runtime), token)
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process, 15)
         shutil.rmtree(data, ignore_errors=True)
 
 

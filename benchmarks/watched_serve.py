@@ -1,13 +1,14 @@
 """``vibeworkbench serve`` with a clock in each callback of its event loop: how much CPU did the longest one use?
 
 The loop's thread CPU time is read around every callback; at SIGUSR2 the longest ones are written to the file that
-``BENCH_CALLBACKS`` names and the record starts anew.
+``BENCH_CALLBACKS`` names and the record starts anew. At SIGUSR1 one numbered message is said in the ops room.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import json
 import os
 import signal
@@ -16,9 +17,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tornado.ioloop import IOLoop
+
+from benchmarks.load import payload
 from vibeworkbench.cli import main
+from vibeworkbench.ops.room import PARTY, ROOM
+from vibeworkbench.serve import WorkbenchServer
 
 longest: list[tuple[float, str]] = []
+numbers = itertools.count()
 _run = asyncio.Handle._run  # noqa: SLF001  # a measuring harness, not the product
 
 
@@ -43,6 +50,16 @@ def _write(*_: Any) -> None:
     longest.clear()
 
 
+async def _say() -> None:
+    rooms = WorkbenchServer.instance().workbench_app.workbench.rooms
+    await rooms.say(PARTY, ROOM, "bench", {"n": payload(next(numbers), 200).decode()})
+
+
+def _asked_to_speak(*_: Any) -> None:
+    IOLoop.current().add_callback_from_signal(_say)
+
+
 asyncio.Handle._run = _timed_run  # noqa: SLF001  # the same
 signal.signal(signal.SIGUSR2, _write)
+signal.signal(signal.SIGUSR1, _asked_to_speak)
 sys.exit(main())
