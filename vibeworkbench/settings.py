@@ -268,6 +268,26 @@ DEFAULT_SCHEDULES = (
 )
 
 
+class DashboardSettings(Section, frozen=True):
+    """Published dashboards."""
+
+    render_limit_s: Positive = 300.0
+    """Limit for one render: starting the kernel, executing the notebook and making the page."""
+    renders_at_once: Count = 2
+    """Renders under way at the same time; the others wait."""
+    notebook_bytes: Count = 32 * 2**20
+    """Largest notebook file that is rendered."""
+    page_bytes: Count = 32 * 2**20
+    """Largest page, with the files that belong to it; a notebook that puts out more while it is rendered fails."""
+    memory_bytes: Count = 64 * 2**20
+    """Compressed pages kept in memory; others are read from the database when somebody asks for them."""
+    watch_interval_s: Positive = 2.0
+    """How often published notebooks are looked at for changes; one that changed is rendered when it has stood still for
+    as long."""
+    keep_assets_s: Positive = 3600.0
+    """How long files of a replaced page can still be loaded, for browsers that are at it."""
+
+
 class WebSettings(Section, frozen=True):
     """REST."""
 
@@ -344,6 +364,19 @@ class AccessSettings(Section, frozen=True):
     """Addresses of other extensions, and who may use them."""
 
 
+class VoilaSettings(Section, frozen=True):
+    """Dashboards that Voila runs with a kernel for each page."""
+
+    kernels: Count = 10
+    """Most kernels of Voila at the same time, those that are starting among them; a page beyond gets 503."""
+    idle_s: Positive = 60.0
+    """How long a page's kernel is kept after its last connection was lost, for a reader who comes back."""
+    start_grace_s: Positive = 120.0
+    """How long a kernel waits for the first connection, once its page was sent."""
+    render_limit_s: Positive = 600.0
+    """Limit for executing a page's notebook; what is slower ends with its kernel."""
+
+
 class Settings(Section, frozen=True):
     """The whole file."""
 
@@ -351,7 +384,9 @@ class Settings(Section, frozen=True):
     rooms: RoomSettings = RoomSettings()
     ops: OpsSettings = OpsSettings()
     schedules: tuple[ScheduleSettings, ...] = DEFAULT_SCHEDULES
+    dashboards: DashboardSettings = DashboardSettings()
     web: WebSettings = WebSettings()
+    voila: VoilaSettings = VoilaSettings()
     access: AccessSettings = AccessSettings()
 
 
