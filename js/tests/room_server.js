@@ -15,6 +15,8 @@ export class RoomServer {
   handshakes = [];
   /** @type {URLSearchParams[]} What each poll asked for. */
   polls = [];
+  /** @type {(string | undefined)[]} What vouched for each poll. */
+  authorizations = [];
   /** HTTP status with which upgrades are refused; 0 lets them in. */
   refuseUpgrade = 0;
   /** HTTP status with which polls are refused; 0 answers them. */
@@ -136,6 +138,7 @@ export class RoomServer {
   async #poll(request, response) {
     const asked = new URL(request.url ?? "", "http://here").searchParams;
     this.polls.push(asked);
+    this.authorizations.push(request.headers.authorization);
     if (this.refusePoll) return response.writeHead(this.refusePoll).end();
     let messages = this.#missed(asked);
     if (messages.length === 0 && Number(asked.get("wait")) > 0) {

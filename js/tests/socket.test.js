@@ -32,8 +32,9 @@ class Member extends EventEmitter {
    * @param {RoomServer} server
    * @param {Partial<import("../../vibeworkbench/panels/socket_model.js").Timing>} [timing]
    * @param {Partial<import("../../vibeworkbench/panels/socket.js").RoomOptions>} [options]
+   * @param {string | null} [token]
    */
-  constructor(server, timing = {}, options = {}) {
+  constructor(server, timing = {}, options = {}, token = null) {
     super();
     this.room = joinRoom({
       server: server.url,
@@ -47,6 +48,7 @@ class Member extends EventEmitter {
         document: this.document,
         onLine: () => this.isOnLine,
         random: () => 0.5,
+        token: () => token,
       },
       onMessage: (message) => {
         this.messages.push(message);
@@ -181,6 +183,91 @@ for (const code of [4400, 4401, 4403, 4404])
     member.room.retryNow();
     assert.equal(server.handshakes.length, 1);
   });
+
+behaviour(
+  "Who is sent away because rights have changed comes back once, and is in as what it is now.",
+  async (server, join) => {
+    const member = join({ backoffBase: NEVER, backoffCap: NEVER });
+    await member.until(() => member.types.includes("snapshot"));
+    server.cut(4401);
+    await member.until(() => server.handshakes.length === 2 && member.room.connection.quality === "good");
+    assert.equal(server.handshakes[1]?.get("since"), "0");
+    server.turnAway = 4401;
+    server.cut(4401);
+    await member.until(() => member.room.connection.quality === "closed");
+    assert.deepEqual([member.room.connection.code, server.handshakes.length], [4401, 2]);
+  },
+);
+
+behaviour("Access that has ended is said after one more try, and is not asked for again.", async (server, join) => {
+  const member = join();
+  await member.until(() => member.types.includes("snapshot"));
+  server.turnAway = 4401;
+  server.cut(4401);
+  await member.until(() => member.room.connection.quality === "closed");
+  assert.equal(member.room.connection.reason, "Your access has ended.");
+  member.room.retryNow();
+  assert.equal(server.handshakes.length, 2);
+});
+
+behaviour("Access that ends while polling is asked for once more, too.", async (server, join) => {
+  server.refuseUpgrade = 403;
+  const member = join();
+  await member.until(() => member.types.includes("snapshot"));
+  server.refusePoll = 401;
+  server.wake();
+  await member.until(() => member.room.connection.quality === "closed");
+  assert.equal(member.room.connection.reason, "Your access has ended.");
+});
+
+behaviour("A page's token vouches for sockets and for polls.", async (server, join) => {
+  server.refuseUpgrade = 403;
+  const member = join({}, {}, "vwb_secret");
+  await member.until(() => member.types.includes("snapshot"));
+  assert.deepEqual(new Set(server.handshakes.map((query) => query.get("token"))), new Set(["vwb_secret"]));
+  assert.equal(server.authorizations[0], "token vwb_secret");
+  assert.equal(server.polls[0]?.get("token"), null);
+});
+
+behaviour("Without a token nothing but cookies vouches.", async (server, join) => {
+  server.refuseUpgrade = 403;
+  const member = join();
+  await member.until(() => member.types.includes("snapshot"));
+  assert.equal(server.handshakes[0]?.get("token"), null);
+  assert.equal(server.authorizations[0], undefined);
+});
+
+behaviour("The room as of now can be asked for, and its messages go on from there.", async (server, join) => {
+  const member = join();
+  await member.until(() => member.types.includes("snapshot"));
+  const [before, after] = [server.record("said"), server.record("said")]; // on their way, slower than the answer
+  const snapshot = await member.room.refresh();
+  assert.equal(snapshot?.seq, 2);
+  for (const message of [before, after]) server.send(message);
+  server.send({ type: "announced", seq: 2, timestamp: 7, data: {} });
+  server.say("said");
+  await member.until(() => member.seqs.length === 1);
+  assert.deepEqual(member.types, ["connected", "snapshot", "announced", "said"]);
+  server.cut();
+  await member.until(() => server.handshakes.length === 2);
+  assert.equal(server.handshakes[1]?.get("since"), "3");
+});
+
+behaviour("A room that cannot be asked, or that answers with what is past, brings nothing.", async (server, join) => {
+  const member = join();
+  await member.until(() => member.types.includes("snapshot"));
+  server.refusePoll = 403;
+  assert.equal(await member.room.refresh(), null);
+  server.refusePoll = 0;
+  server.send({ type: "said", seq: 5, timestamp: 0, data: {} }); // heard before the answer, which is older
+  await member.until(() => member.seqs.length === 1);
+  assert.equal(await member.room.refresh(), null);
+  server.epoch = "second";
+  assert.equal(await member.room.refresh(), null);
+  member.room.close();
+  assert.equal(await member.room.refresh(), null);
+  assert.equal(member.room.connection.quality, "good");
+});
 
 for (const code of [1001, 1011, 4408])
   behaviour(`After close code ${code} the member is back at once.`, async (server, join) => {

@@ -1,4 +1,9 @@
-/** REST calls to the workbench that this page came from: the login cookie authenticates, writes carry the XSRF header. */
+/**
+ * REST calls to the workbench that this page came from. The login cookie authenticates, and writes carry the XSRF header;
+ * or the token of an embedded page does, which no other page can send.
+ */
+
+import { authorization, tokenOfPage } from "./credentials.js";
 
 /** A refusal or failure, with the server's sentence for people. */
 export class RestError extends Error {
@@ -54,7 +59,9 @@ export class Rest {
    * @returns {Promise<any>} The decoded answer.
    */
   post(path, body, headers = {}) {
-    const given = { "Content-Type": "application/json", "X-XSRFToken": xsrfToken(document.cookie), ...headers };
+    /** @type {Record<string, string>} */
+    const vouched = tokenOfPage() === null ? { "X-XSRFToken": xsrfToken(document.cookie) } : {};
+    const given = { "Content-Type": "application/json", ...vouched, ...headers };
     return this.#answer(new URL(path, this.root), { method: "POST", headers: given, body: JSON.stringify(body) });
   }
 
@@ -63,7 +70,8 @@ export class Rest {
    * @param {RequestInit} init
    */
   async #answer(url, init) {
-    const response = await fetch(url, { credentials: "same-origin", ...init }).catch(() => {
+    const headers = { ...init.headers, ...authorization() };
+    const response = await fetch(url, { credentials: "same-origin", ...init, headers }).catch(() => {
       throw new RestError(0, "unreachable", "The server does not answer.");
     });
     const body = await response.json().catch(() => null);

@@ -8,7 +8,9 @@
  * `snapshot` instead. What it has to show about the connection comes as one value.
  */
 
-import { FINAL, HTTP_FINAL, History, TIMING, TOO_FAST, retryDelay } from "./socket_model.js";
+import { browser } from "./socket_host.js";
+import { FINAL, History, TIMING, TOO_FAST, UNKNOWN, retryDelay } from "./socket_model.js";
+import { Refusal, readPage } from "./socket_page.js";
 
 /**
  * @typedef {import("./socket_model.js").Message} Message
@@ -22,13 +24,7 @@ import { FINAL, HTTP_FINAL, History, TIMING, TOO_FAST, retryDelay } from "./sock
  * @property {string} reason Why it ended, for people.
  * @property {number | null} code The close code of a final end.
  *
- * @typedef {object} Host What the outside gives; tests give their own.
- * @property {typeof WebSocket} WebSocket
- * @property {typeof fetch} fetch
- * @property {EventTarget} window
- * @property {EventTarget & {visibilityState?: string}} document
- * @property {() => boolean} onLine
- * @property {() => number} random In [0, 1).
+ * @typedef {import("./socket_host.js").Host} Host
  *
  * @typedef {object} RoomOptions
  * @property {string} server The server's root with its base_url, ending in `/`.
@@ -40,18 +36,6 @@ import { FINAL, HTTP_FINAL, History, TIMING, TOO_FAST, retryDelay } from "./sock
  * @property {Partial<Timing>} [timing]
  * @property {Host} [host]
  */
-
-/** @returns {Host} This page. */
-function browser() {
-  return {
-    WebSocket: globalThis.WebSocket,
-    fetch: globalThis.fetch.bind(globalThis),
-    window: globalThis.window,
-    document: globalThis.document,
-    onLine: () => globalThis.navigator.onLine,
-    random: Math.random,
-  };
-}
 
 /**
  * The room is joined and stays joined until `close()`.
@@ -81,6 +65,8 @@ export class Room {
   /** @type {AbortController | null} */
   #poll = null;
   #joined = false;
+  #wasIn = false;
+  #askedAgain = false;
   #attempt = 0;
   #refusals = 0;
   #pingId = 0;
@@ -128,6 +114,26 @@ export class Room {
     return true;
   }
 
+  /**
+   * What the room is as of now, for what its messages do not tell one by one; they go on from there.
+   *
+   * @returns {Promise<Message | null>} The snapshot; nothing when it cannot be had, or is older than what was heard.
+   */
+  async refresh() {
+    const limit = AbortSignal.any([this.#leaving.signal, AbortSignal.timeout(this.#timing.handshake)]);
+    try {
+      const { epoch, messages } = await this.#page({}, limit);
+      const snapshot = messages.find(({ type }) => type === "snapshot");
+      const { seq } = this.#history;
+      if (snapshot === undefined || epoch !== this.#history.epoch || seq === null || snapshot.seq < seq) return null;
+      this.#history.catchUp(snapshot.seq);
+      return snapshot;
+    } catch (error) {
+      if (error instanceof Refusal) return null;
+      throw error;
+    }
+  }
+
   #wake() {
     if (this.connection.transport === null) this.#show({});
     if (!this.#poll) this.retryNow();
@@ -137,7 +143,8 @@ export class Room {
 
   #dial() {
     this.#stop("retry");
-    const query = new URLSearchParams({ _pk: this.#id, ...this.#history.since });
+    const token = this.#host.token();
+    const query = new URLSearchParams({ _pk: this.#id, ...this.#history.since, ...(token === null ? {} : { token }) });
     const url = new URL(`vibeworkbench/parties/${this.#place()}?${query}`, this.#options.server);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new this.#host.WebSocket(url);
@@ -162,12 +169,18 @@ export class Room {
   #welcome() {
     this.#drop();
     this.#stop("handshake");
-    this.#joined = true;
+    this.#joined = this.#wasIn = true;
     this.#refusals = 0;
-    this.#start("stable", this.#timing.stable, () => (this.#attempt = 0));
+    this.#start("stable", this.#timing.stable, () => this.#settled());
     this.#show({ quality: "good", transport: "socket", rttMs: null, retryAtMs: null, reason: "" });
     // The first ping waits until the page has drawn what just came: it would measure that instead of the way.
     this.#start("ping", this.#timing.settle, () => this.#ping(this.#timing.pong));
+  }
+
+  /** The connection is no accident: whatever comes next begins anew. */
+  #settled() {
+    this.#attempt = 0;
+    this.#askedAgain = false;
   }
 
   /**
@@ -177,7 +190,7 @@ export class Room {
   #lost(code, reason) {
     const refused = !this.#joined;
     this.#hangUp(1000);
-    if (FINAL.has(code)) return this.#end(code, reason);
+    if (FINAL.has(code)) return this.#sentAway(code, reason);
     this.#refusals = refused ? this.#refusals + 1 : 0;
     if (this.#poll) return this.#start("retry", this.#timing.upgrade * (0.5 + this.#host.random()), () => this.#dial());
     if (!refused) this.#lostAt = performance.now();
@@ -198,10 +211,23 @@ export class Room {
    * @param {number} code
    * @param {string} reason
    */
+  #sentAway(code, reason) {
+    if (code !== UNKNOWN || !this.#wasIn || this.#askedAgain) return this.#end(code, reason);
+    this.#drop();
+    this.#askedAgain = true; // Rights that have only changed let us in again.
+    this.#lostAt = performance.now();
+    return this.#retryLater(0, "");
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
   #end(code, reason) {
     this.#drop();
     for (const name of this.#timers.keys()) this.#stop(name);
-    const said = reason || (FINAL.get(code) ?? "");
+    const ended = code === UNKNOWN && this.#wasIn;
+    const said = ended ? "Your access has ended." : reason || (FINAL.get(code) ?? "");
     this.#show({ quality: "closed", transport: null, rttMs: null, retryAtMs: null, reason: said, code });
     this.#leaving.abort();
   }
@@ -268,7 +294,7 @@ export class Room {
     this.#drop();
     if (code !== null) {
       this.#hangUp(1000);
-      return this.#end(code, "");
+      return this.#sentAway(code, "");
     }
     if (this.connection.transport === "poll") this.#lostAt = performance.now();
     if (this.#socket === null) this.#retryLater(retryAfterMs, "");
@@ -279,11 +305,10 @@ export class Room {
    * @param {number} waitMs
    */
   async #pollOnce(poll, waitMs) {
-    const query = new URLSearchParams({ ...this.#history.since, wait: String(waitMs / 1000) });
-    const url = new URL(`vibeworkbench/api/rooms/${this.#place()}/messages?${query}`, this.#options.server);
+    const asked = { ...this.#history.since, wait: String(waitMs / 1000) };
     const askedAt = performance.now();
     const limit = AbortSignal.any([poll.signal, AbortSignal.timeout(waitMs + this.#timing.handshake)]);
-    const { epoch, lastSeq, gap, messages } = await this.#page(url, limit);
+    const { epoch, lastSeq, gap, messages } = await this.#page(asked, limit);
     if (poll.signal.aborted) return;
     if (waitMs === 0) this.#polling(performance.now() - askedAt);
     if (epoch !== this.#history.epoch || gap)
@@ -292,24 +317,19 @@ export class Room {
   }
 
   /**
-   * @param {URL} url
+   * @param {Record<string, string>} query
    * @param {AbortSignal} signal
-   * @returns {Promise<{epoch: string, lastSeq: number, gap: boolean, messages: Message[]}>}
    */
-  async #page(url, signal) {
-    const unreachable = () => {
-      throw new Refusal(null);
-    };
-    const response = await this.#host
-      .fetch(url, { signal, credentials: "same-origin", redirect: "error" })
-      .catch(unreachable);
-    if (!response.ok) throw new Refusal(response);
-    return response.json().catch(unreachable);
+  #page(query, signal) {
+    const path = `vibeworkbench/api/rooms/${this.#place()}/messages?${new URLSearchParams(query)}`;
+    return readPage(this.#host, new URL(path, this.#options.server), signal);
   }
 
   /** @param {number} rttMs */
   #polling(rttMs) {
     this.#attempt = 0;
+    this.#wasIn = true;
+    this.#start("stable", this.#timing.stable, () => this.#settled());
     this.#start("retry", this.#timing.upgrade * (0.5 + this.#host.random()), () => this.#dial());
     this.#show({ transport: "poll", retryAtMs: null, reason: "" });
     this.#showAlive(rttMs);
@@ -317,6 +337,7 @@ export class Room {
 
   /** The poll under way, if any, is given up. */
   #drop() {
+    if (this.#poll) this.#stop("stable");
     this.#poll?.abort();
     this.#poll = null;
   }
@@ -367,15 +388,5 @@ export class Room {
   #stop(name) {
     clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
-  }
-}
-
-/** A poll that brought no page; `code` is the close code of a refusal that is final. */
-class Refusal extends Error {
-  /** @param {Response | null} response Nothing when the server was not reached. */
-  constructor(response) {
-    super(response === null ? "unreachable" : `HTTP ${response.status}`);
-    this.code = HTTP_FINAL.get(response?.status ?? 0) ?? null;
-    this.retryAfterMs = 1000 * (Number(response?.headers.get("Retry-After")) || 0);
   }
 }

@@ -32,11 +32,13 @@ export const TIMING = Object.freeze({
   poll: 25_000,
 });
 
+/** Nobody whom the server knows; or somebody whose rights have just changed, and who is let in again as what they are. */
+export const UNKNOWN = 4401;
 /** Close codes after which coming back would change nothing. */
 export const FINAL = new Map([
   [4400, "The server did not understand this page."],
-  [4401, "You are not logged in."],
-  [4403, "You may not see this room."],
+  [UNKNOWN, "You are not logged in."],
+  [4403, "What is shown here is not open to you."],
   [4404, "There is no such room."],
 ]);
 export const TOO_FAST = 4429;
@@ -69,10 +71,21 @@ export class History {
   /** @type {number | null} */
   seq = null;
   #newest = "";
+  /** @type {number | null} The last message that is known from elsewhere and may still come. */
+  #known = null;
 
   /** @returns {Record<string, string>} What a reconnect says so that it gets exactly what it missed. */
   get since() {
     return this.seq === null || this.epoch === null ? {} : { since: String(this.seq), epoch: this.epoch };
+  }
+
+  /**
+   * The room's state as of `seq` is known: the messages up to it are not new any more, should they still come.
+   *
+   * @param {number} seq
+   */
+  catchUp(seq) {
+    if (this.seq !== null && seq > this.seq) this.seq = this.#known = seq;
   }
 
   /**
@@ -84,6 +97,7 @@ export class History {
       case "connected":
         if (this.epoch !== message.data.epoch) this.seq = null;
         this.epoch = message.data.epoch;
+        this.#known = null;
         return true;
       case "gap":
         this.seq = null;
@@ -91,12 +105,17 @@ export class History {
       case "snapshot":
         this.seq = message.seq;
         this.#newest = "";
+        this.#known = null;
         return true;
       case "presence":
       case "error":
         return true;
     }
     if (message.seq === 0) return true; // Said where there is no history.
+    if (message.seq === this.#known) {
+      this.#known = null; // Whatever else carries this number is said after it, outside the history.
+      return false;
+    }
     const name = `${message.seq} ${message.type} ${message.timestamp}`;
     if (this.seq === null || message.seq > this.seq) {
       this.seq = message.seq;
