@@ -17,6 +17,9 @@ import platformdirs
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 import vibeworkbench
+from vibeworkbench.access import routes as access_routes
+from vibeworkbench.access.model import refuse_meaningless
+from vibeworkbench.access.service import Access
 from vibeworkbench.errors import InvalidInput, Unavailable
 from vibeworkbench.ops import room as ops_room
 from vibeworkbench.ops import routes as ops_routes
@@ -166,6 +169,7 @@ class Workbench:
         self,
         *,
         database: Database,
+        access: Access,
         rooms: Rooms,
         ops: Ops,
         schedules: Schedules,
@@ -173,6 +177,7 @@ class Workbench:
         failures: tuple[PluginFailure, ...] = (),
     ) -> None:
         self.database = database
+        self.access = access
         self.rooms = rooms
         self.ops = ops
         self.schedules = schedules
@@ -195,9 +200,11 @@ class Workbench:
             Unavailable: The storage cannot be used now.
         """
         schedules = schedules_from(settings.schedules)
+        refuse_meaningless(settings.access)
         database = open_database(settings.storage, data_dir)
         schema.upgrade(database.engine)
         registry, clock = _registry(), partial(datetime.now, UTC)
+        access = Access(database=database, settings=settings.access, clock=clock)
         rooms = Rooms(database=database, settings=settings.rooms, registry=registry)
         collectors = load_collectors(settings.ops.disabled_collectors)
         checks = load_checks(settings.ops.disabled_checks)
@@ -213,10 +220,20 @@ class Workbench:
         for party in _parties(ops, calendar):
             rooms.register(party)
         failures = (*collectors.failures, *checks.failures)
-        return cls(database=database, rooms=rooms, ops=ops, schedules=calendar, registry=registry, failures=failures)
+        return cls(
+            database=database,
+            access=access,
+            rooms=rooms,
+            ops=ops,
+            schedules=calendar,
+            registry=registry,
+            failures=failures,
+        )
 
     async def start(self) -> None:
-        """Everything runs: rooms first, for what the others have to say."""
+        """Everything runs: access first, for who may come in, then rooms, for what the others have to say."""
+        self._stops.push_async_callback(self.access.stop)
+        await self.access.start()
         self._stops.push_async_callback(self.rooms.stop)
         await self.rooms.start()
         self._stops.push_async_callback(self.schedules.settled)
@@ -241,6 +258,7 @@ class Workbench:
             version=vibeworkbench.__version__,
             parts={
                 "storage": self._storage,
+                "access": self._access,
                 "rooms": self._rooms,
                 "ops": self._ops,
                 "schedules": self._schedules,
@@ -248,6 +266,7 @@ class Workbench:
             registry=self.registry,
             document=lambda base_url: openapi.document(mounted, version=vibeworkbench.__version__, base_url=base_url),
         )
+        mounted += access_routes.routes(self.access)
         mounted += ops_routes.routes(self.ops)
         mounted += room_routes.routes(self.rooms)
         mounted += schedule_routes.routes(self.schedules)
@@ -265,6 +284,13 @@ class Workbench:
         if present != schema.newest_revision():
             return Part("failed", "the database is not migrated to this version", {"revision": present})
         return Part(facts={"revision": present})
+
+    async def _access(self) -> Part:
+        if not self.started:
+            return _NOT_RUNNING
+        if self.access.stale_since is not None:
+            return Part("degraded", "the storage does not answer: rights are those that were known before")
+        return Part()
 
     async def _rooms(self) -> Part:
         return Part(facts={"epoch": self.rooms.epoch}) if self.started else _NOT_RUNNING

@@ -23,7 +23,7 @@ from vibeworkbench.storage.records import metadata
 def every_table() -> None:
     """The tables of every subsystem are declared."""
     for module in pkgutil.walk_packages(vibeworkbench.__path__, "vibeworkbench."):
-        if module.name.endswith(".records"):
+        if module.name.endswith("records"):
             importlib.import_module(module.name)
 
 

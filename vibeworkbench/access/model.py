@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NoReturn
 
 from vibeworkbench.errors import InvalidInput
+from vibeworkbench.settings import AccessSettings
 from vibeworkbench.web.roles import Caller, Role, Scope
 
 SERVER = "server"
@@ -20,6 +23,8 @@ _DASHBOARD = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _PARTY = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _ROOM = re.compile(r"[^\x00-\x20/\\\x7f-\x9f]{1,200}")
 _SECRET = re.compile(rf"{TOKEN_PREFIX}[A-Za-z0-9_-]{{8,}}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_PATTERN = re.compile(r"(/[A-Za-z0-9._~@+-]+)+(/\*\*)?")
 _NO_NAME = re.compile(r"[/\\:,]")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
 """Unicode categories that no name holds: control, format, surrogate, private, unassigned, separators."""
@@ -219,6 +224,35 @@ def valid_name(text: str, field_name: str = "name") -> str:
         reason = f"1 to {NAME_LENGTH} visible characters in their usual form, without spaces and / \\ : ,"
         raise InvalidInput(f"{field_name}: {reason}.", field=field_name, reason=reason)
     return name
+
+
+def refuse_meaningless(settings: AccessSettings) -> None:
+    """The settings can be meant.
+
+    Raises:
+        InvalidInput: ``field`` says which cannot.
+    """
+    for name in settings.roles:
+        if valid_name(name, "access.roles") != name:
+            _refuse("access.roles", f"{name!r} is not in Unicode's composed form (NFC)")
+    header = settings.header
+    for each in (header.name, header.groups, header.secret_header):
+        if each and not _HEADER.fullmatch(each):
+            _refuse("access.header", f"{each!r} is no name of a request header")
+    for network in header.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            _refuse("access.header.trusted_proxies", f"{network!r} is no network such as 10.0.0.0/8")
+    if header.name and not header.trusted_proxies:
+        _refuse("access.header.trusted_proxies", "needed to know whose header is believed")
+    for path in settings.paths:
+        if not _PATTERN.fullmatch(path.pattern):
+            _refuse("access.paths", f"{path.pattern!r} is no path such as /api/metrics/v1 or /resources/**")
+
+
+def _refuse(field_name: str, reason: str) -> NoReturn:
+    raise InvalidInput(f"settings: {field_name}: {reason}", field=field_name, reason=reason)
 
 
 def highest(roles: Collection[Role]) -> Role | None:

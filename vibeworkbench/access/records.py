@@ -57,6 +57,8 @@ ended_session = sa.Table(
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+_CLOCKS_DIFFER = timedelta(days=1)
+"""An ended session is remembered so much longer than it lasts, lest a clock that is set back revive it."""
 
 
 def to_us(at: datetime) -> int:
@@ -180,7 +182,8 @@ def forget_ended(transaction: Transaction, now: datetime, tokens_before: datetim
     """Ended sessions that have expired by now, and tokens that ended before ``tokens_before``, are gone."""
     old_us = to_us(tokens_before)
     connection = transaction.connection
-    connection.execute(sa.delete(ended_session).where(ended_session.c.expires_at_us < to_us(now)))
+    expired = ended_session.c.expires_at_us < to_us(now - _CLOCKS_DIFFER)
+    connection.execute(sa.delete(ended_session).where(expired))
     connection.execute(sa.delete(token).where((token.c.revoked_at_us < old_us) | (token.c.expires_at_us < old_us)))
 
 

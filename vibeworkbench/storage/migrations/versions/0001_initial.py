@@ -14,6 +14,62 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "access_revision",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_revision")),
+    )
+    op.create_table(
+        "audit_event",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("identity", sa.String(length=256), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=512), nullable=False),
+        sa.Column("event_count", sa.BigInteger(), nullable=False),
+        sa.Column("first_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("last_at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
+        sa.UniqueConstraint("key", name=op.f("uq_audit_event_key")),
+    )
+    with op.batch_alter_table("audit_event", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_event_last_at_us", ["last_at_us"], unique=False)
+
+    op.create_table(
+        "ended_session",
+        sa.Column("session_id", sa.String(length=64), nullable=False),
+        sa.Column("identity", sa.String(length=256), nullable=False),
+        sa.Column("expires_at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_ended_session")),
+    )
+    op.create_table(
+        "person",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("generation", sa.String(length=32), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("changed_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("changed_by", sa.String(length=256), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_person")),
+    )
+    op.create_table(
+        "token",
+        sa.Column("token_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("created_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(length=256), nullable=False),
+        sa.Column("expires_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("last_used_at_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("token_id", name=op.f("pk_token")),
+        sa.UniqueConstraint("hash", name=op.f("uq_token_hash")),
+    )
+    op.create_table(
         "health_sample",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
@@ -220,3 +276,11 @@ def downgrade() -> None:
 
     op.drop_table("issue")
     op.drop_table("health_sample")
+    op.drop_table("token")
+    op.drop_table("person")
+    op.drop_table("ended_session")
+    with op.batch_alter_table("audit_event", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_event_last_at_us")
+
+    op.drop_table("audit_event")
+    op.drop_table("access_revision")
