@@ -40,6 +40,12 @@ class Server:
         headers = {"Authorization": f"token {token}"} if token else {}
         return httpx.Client(base_url=f"{self.url}vibeworkbench/", headers=headers, timeout=60)
 
+    def grant(self, role: str, *scopes: str) -> str:
+        """The text of a new token with this role, narrowed to ``scopes`` if there are any."""
+        with self.http() as admin:
+            made = admin.post("api/tokens", json={"role": role, "name": f"test {role}", "scope": list(scopes)})
+        return str(made.raise_for_status().json()["token"])
+
     def log(self) -> str:
         """What it has written so far."""
         return (self.data / "server.log").read_text("utf-8", "replace")

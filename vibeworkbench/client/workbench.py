@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, overload
 import msgspec
 
 from vibeworkbench.client import displays
+from vibeworkbench.client.access import AuditItems, Roles, Tokens, audit_events
 from vibeworkbench.client.api import Api, decoded, segment
 from vibeworkbench.client.discovery import Address, found
 from vibeworkbench.client.errors import ClientError
@@ -33,6 +34,8 @@ class Workbench:
         self.address = address
         self._api = Api(address)
         self.targets = Targets(self._api)
+        self.tokens = Tokens(self._api)
+        self.roles = Roles(self._api)
 
     @property
     def url(self) -> str:
@@ -173,6 +176,12 @@ class Workbench:
             on_message=on_message,
             on_connection=on_connection,
         )
+
+    def audit(
+        self, *, kind: str | None = None, identity: str | None = None, since: datetime | None = None, limit: int = 100
+    ) -> AuditItems:
+        """Who came in, who was refused, and who changed rights, newest first."""
+        return audit_events(self._api, kind=kind, identity=identity, since=since, limit=limit)
 
     def status(self) -> Status:
         """The server's version, who you are to it, and how its parts are."""
