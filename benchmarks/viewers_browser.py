@@ -1,0 +1,174 @@
+"""One visit of a real Chromium: when it painted, when the panel was live, what it asked for and what that weighed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, CDPSession, async_playwright
+
+ROOT = Path(__file__).parents[1]
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Voila's template asks another host for style sheets, which hold its page back: here it is told at once that there
+    # is no such host, the best case for it.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+LIVE = ".vw-issues"
+"""What the panel shows once its room has told it the state, and not before."""
+VISIT_LIMIT_MS = 60_000
+
+DRAWN = ".vw-panel"
+"""The panel, with or without content."""
+
+_WATCH = """
+(() => {
+  const isSeen = (selector) => (document.querySelector(selector)?.getClientRects().length ?? 0) > 0;
+  const look = () => {
+    if (window.benchDrawnAtMs === undefined && isSeen(%r)) window.benchDrawnAtMs = performance.now();
+    if (isSeen(%r)) window.benchLiveAtMs = performance.now();
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})();
+"""
+_FIRST_PAINT = """
+() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null
+"""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What one visit showed.
+
+    Attributes:
+        first_paint_ms: First contentful paint, from the start of the navigation.
+        drawn_ms: When the panel stood on the screen, still without content, from the same.
+        live_ms: When the panel showed what its room had said, from the same.
+        page_ms: When the page itself had come to its end, from the same.
+        transferred_bytes: All that came over HTTP, headers included, as encoded.
+        requests: Path and connection of each HTTP request that the server answered, in order.
+        sockets: Paths of the WebSockets that were opened, without query.
+        headers: What the page's own request carried beyond what each client sends.
+    """
+
+    first_paint_ms: float = 0.0
+    drawn_ms: float = 0.0
+    live_ms: float = 0.0
+    page_ms: float = 0.0
+    transferred_bytes: int = 0
+    requests: list[tuple[str, int]] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A headless browser.
+
+    Raises:
+        RuntimeError: There is none; the text says what to install.
+    """
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=_path(), args=FLAGS)
+        try:
+            yield launched
+        finally:
+            await launched.close()
+
+
+def _path() -> str:
+    found = subprocess.run(
+        [sys.executable, ROOT / "tools" / "chromium.py"], check=False, capture_output=True, text=True
+    )
+    if found.returncode:
+        raise RuntimeError(found.stderr.strip())
+    return found.stdout.strip()
+
+
+@asynccontextmanager
+async def newcomer(browser: Browser, cookies: Sequence[Any] = ()) -> AsyncIterator[BrowserContext]:
+    """A person with an empty cache, logged in by ``cookies``."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 1000})
+    try:
+        await context.add_init_script(_WATCH % (DRAWN, LIVE))
+        if cookies:
+            await context.add_cookies(list(cookies))
+        yield context
+    finally:
+        await context.close()
+
+
+async def visit(context: BrowserContext, url: str) -> Visit:
+    """The page at ``url`` was opened, was seen live, and was left.
+
+    Raises:
+        TimeoutError: It was not live in time.
+    """
+    page = await context.new_page()
+    seen = Visit()
+    session = await context.new_cdp_session(page)
+    _record(session, seen, urlsplit(url).netloc)
+    await session.send("Network.enable")
+    try:
+        await page.goto(url, timeout=VISIT_LIMIT_MS, wait_until="commit")
+        await page.wait_for_function("window.benchLiveAtMs !== undefined", timeout=VISIT_LIMIT_MS)
+        await page.wait_for_load_state("load", timeout=VISIT_LIMIT_MS)
+        seen.drawn_ms = await page.evaluate("window.benchDrawnAtMs")
+        seen.live_ms = await page.evaluate("window.benchLiveAtMs")
+        seen.page_ms = await page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd")
+        seen.first_paint_ms = await page.evaluate(_FIRST_PAINT)
+        return seen
+    finally:
+        await page.close()
+
+
+def _record(session: CDPSession, seen: Visit, host: str) -> None:
+    """Source: Chrome DevTools Protocol, domain Network."""
+    paths: dict[str, str] = {}
+
+    def requested(event: dict[str, Any]) -> None:
+        address = urlsplit(event["request"]["url"])
+        if address.netloc == host:
+            paths[event["requestId"]] = address.path + (f"?{address.query}" if address.query else "")
+
+    def answered(event: dict[str, Any]) -> None:
+        answer = event["response"]
+        if event["requestId"] in paths and not answer.get("fromDiskCache"):
+            seen.requests.append((paths[event["requestId"]], int(answer["connectionId"])))
+
+    def finished(event: dict[str, Any]) -> None:
+        if event["requestId"] in paths:
+            seen.transferred_bytes += int(event["encodedDataLength"])
+
+    def connected(event: dict[str, Any]) -> None:
+        seen.sockets.append(urlsplit(event["url"]).path)
+
+    session.on("Network.requestWillBeSent", requested)
+    session.on("Network.responseReceived", answered)
+    session.on("Network.loadingFinished", finished)
+    session.on("Network.webSocketCreated", connected)
+
+
+async def visits(
+    browser: Browser, url: str, count: int, cookies: Sequence[Any] = ()
+) -> tuple[list[Visit], list[Visit]]:
+    """``count`` first visits with an empty cache, and behind each of them a second one of the same person."""
+    first, second = [], []
+    for _ in range(count):
+        async with newcomer(browser, cookies) as context:
+            first.append(await visit(context, url))
+            second.append(await visit(context, url))
+    return first, second
