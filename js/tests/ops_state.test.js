@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chosenIssues, standing, tally, whyNotAct, whyNotScan } from "../../vibeworkbench/panels/ops_choice.js";
+import { isUnknown, mayRead, whyNotRead, whyWatching } from "../../vibeworkbench/panels/ops_rights.js";
 import { FRESH_MS, apply, initial } from "../../vibeworkbench/panels/ops_state.js";
 
 /** @typedef {import("../../vibeworkbench/panels/ops_state.js").State} State */
@@ -263,9 +264,74 @@ test("Counts come from the server's summary, so that they are right beyond what 
 
 test("Who may not act is told why.", () => {
   const viewer = apply(after(snapshot([])), { type: "connected", data: { role: "viewer" }, timestamp: NOW });
-  assert.match(whyNotAct(viewer), /viewer/);
+  assert.match(whyNotAct(viewer), /role operator/);
   assert.match(whyNotAct(initial(NOW)), /connection/);
   assert.equal(whyNotAct(after(snapshot([]))), "");
+});
+
+/**
+ * @param {string | null} role
+ * @param {boolean | null} narrowed
+ */
+function reader(role, narrowed = false) {
+  return apply(after(snapshot([])), { type: "panel:caller", data: { role, narrowed } });
+}
+
+test("Viewers watch, analysts read, operators act; a narrowed token only watches, whatever its role.", () => {
+  const rights = (/** @type {State} */ state) => [mayRead(state), whyWatching(state) === ""];
+  assert.deepEqual(rights(reader("viewer")), [false, false]);
+  assert.deepEqual(rights(reader("analyst")), [true, false]);
+  assert.deepEqual(rights(reader("operator")), [true, true]);
+  assert.deepEqual(rights(reader("admin")), [true, true]);
+  assert.deepEqual(rights(reader("operator", true)), [false, false]);
+  assert.match(whyNotRead(reader("viewer"), "Past issues"), /Past issues take the role analyst/);
+  assert.equal(whyNotRead(reader("analyst"), "Past issues"), "");
+});
+
+test("Nothing is claimed about a reader before the server said who it is.", () => {
+  for (const state of [reader(null, null), initial(NOW)])
+    assert.deepEqual(
+      [isUnknown(state), mayRead(state), whyWatching(state), whyNotRead(state, "Past issues")],
+      [true, false, "", ""],
+    );
+  assert.ok(isUnknown(reader("operator", null)), "a token may be narrowed, and rooms do not say so");
+  assert.ok(!isUnknown(reader("viewer", null)));
+});
+
+test("Another role is another reader; the same one is still who it was.", () => {
+  const operator = reader("operator");
+  const again = apply(operator, { type: "connected", data: { role: "operator" }, timestamp: NOW });
+  assert.equal(again.narrowed, false);
+  assert.equal(apply(again, { type: "connected", data: { role: "viewer" }, timestamp: NOW }).narrowed, null);
+});
+
+test("What a message carries of an issue's body is shown at once, and what it does not carry stays.", () => {
+  const state = after(
+    snapshot([issue("a", { hint: "free some space", claimedBy: null })]),
+    transition("a", "open", "in_progress", { claimedBy: "ada", count: 3 }),
+    transition("b", null, "open", { subject: "http:shop" }),
+  );
+  const { claimedBy, count, hint } = /** @type {any} */ (state.issues.get("a"));
+  assert.deepEqual([claimedBy, count, hint], ["ada", 3, "free some space"]);
+  assert.equal(state.issues.get("b")?.subject, "http:shop");
+});
+
+test("The room as of now corrects counts and drops what is gone; what was read, wished and resolved stays.", () => {
+  const before = after(
+    snapshot([issue("a", { history: [] }), issue("b")]),
+    transition("r", null, "open"),
+    transition("r", "open", "resolved"),
+    { type: "panel:wished", data: { issueId: "a", to: "muted" } },
+  );
+  const fields = { health: { score: 70, at: null, targets: [], history: [] }, schedules: [{ name: "hourly" }] };
+  const now = snapshot([issue("a", { count: 2 })], fields);
+  const state = apply(before, { ...now, type: "refreshed", data: { ...now.data, whole: true } });
+  assert.deepEqual([...state.issues.keys()].sort(), ["a", "r"]);
+  assert.deepEqual([state.issues.get("a")?.count, state.issues.get("a")?.history], [2, []]);
+  assert.equal(state.wished.get("a"), "muted");
+  assert.deepEqual([state.health.score, state.schedules[0]?.name], [70, "hourly"]);
+  const partly = apply(before, { ...now, type: "refreshed", data: { ...now.data, whole: false } });
+  assert.deepEqual([...partly.issues.keys()].sort(), ["a", "b", "r"]);
 });
 
 test("One scan of a scope at a time can be asked for.", () => {

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from traitlets import TraitError
 
 from vibeworkbench.errors import NotFound
 from vibeworkbench.panels import OpsPanel, bundle
@@ -39,3 +40,11 @@ def test_what_a_panel_is_told_reaches_the_page() -> None:
     panel = OpsPanel(title="Night shift", height="640px", read_only=True)
     state = panel.get_state()
     assert (state["title"], state["height"], state["read_only"]) == ("Night shift", "640px", True)
+
+
+def test_a_panel_says_which_rooms_it_joins() -> None:
+    """So that publishing knows what its viewers must be let into; nobody can claim others."""
+    panel = OpsPanel()
+    assert panel.get_state()["rooms"] == ["ops-monitor-broadcast/main", "health-check-broadcast/main"]
+    with pytest.raises(TraitError):
+        panel.rooms = ["relay/anything"]

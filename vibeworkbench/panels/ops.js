@@ -10,6 +10,7 @@ import { details } from "./ops_details.js";
 import { issueList } from "./ops_issues.js";
 import { bar, connectionNote, overview, skeleton } from "./ops_overview.js";
 import { OpsSource } from "./ops_source.js";
+import { tokenOfPage } from "./credentials.js";
 import { serverOf } from "./rest.js";
 import panelCss from "./panel.css";
 import frameCss from "./ops.css";
@@ -21,9 +22,11 @@ import detailsCss from "./ops_details.css";
  * @typedef {import("./ops_state.js").State} State
  * @typedef {import("./ops_state.js").Issue} Issue
  * @typedef {object} Acts What a reader can do.
+ * @property {string} id Begins the ids of this panel's elements.
  * @property {boolean} readOnly
- * @property {string} loginUrl
+ * @property {string} loginUrl Empty where a token vouches, and nobody logs in.
  * @property {() => void} retry
+ * @property {(text: string) => void} tell What a button that cannot be used now says when it is pressed.
  * @property {(scope: "full" | "incremental") => void} scan
  * @property {(issue: Issue, verb: import("./ops_choice.js").Verb, body: Record<string, string>) => void} act
  * @property {(change: Partial<State["choice"]>) => void} choose
@@ -36,8 +39,11 @@ import detailsCss from "./ops_details.css";
 /** How often the live region may speak: a screen reader cannot follow fifty changes a second. */
 const SPEAK_MS = 1_500;
 
+let panels = 0;
+
 /**
- * The panel is drawn in `el` and stays live.
+ * The panel is drawn in `el` and stays live. Whenever its connection, or the instant of what it shows, is another one,
+ * `el` gets the event `vibeworkbench:connection` with `detail` `{quality, transport, asOfMs}`, which the page may show.
  *
  * @param {{model: Model, el: HTMLElement}} context
  * @returns {() => void} Its undo: connections closed, listeners and style gone.
@@ -55,9 +61,11 @@ function render({ model, el }) {
   const redraw = () => (frame ||= requestAnimationFrame(paint));
   const source = new OpsSource(serverOf(), redraw);
   const acts = actsOf(source, model, root);
+  const announce = announcer(el);
   const paint = () => {
     frame = 0;
     configure(root, model);
+    announce(source.state);
     draw(panel(source.state, { ...acts, readOnly: Boolean(model.get("read_only")) }, model.get("title")), root);
   };
   const speak = setInterval(() => speakTo(voice, source.state), SPEAK_MS);
@@ -126,9 +134,14 @@ function notice({ notice: shown, issues }, acts) {
  */
 function actsOf(source, model, root) {
   return {
+    id: `vw-ops-${(panels += 1)}`,
     readOnly: Boolean(model.get("read_only")),
-    loginUrl: `${source.server}login?next=${encodeURIComponent(location.pathname + location.search)}`,
+    loginUrl:
+      tokenOfPage() === null
+        ? `${source.server}login?next=${encodeURIComponent(location.pathname + location.search)}`
+        : "",
     retry: () => source.retry(),
+    tell: (text) => source.tell(text),
     scan: (scope) => source.scan(scope),
     act: (issue, verb, body) => source.act(issue, verb, body),
     choose: (choice) => source.choose(choice),
@@ -162,6 +175,21 @@ function configure(root, model) {
   root.toggleAttribute("data-filled", Boolean(height));
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", model.get("title"));
+}
+
+/**
+ * @param {HTMLElement} el
+ * @returns {(state: State) => void} Says on `el` how the panel is connected, when that has changed.
+ */
+function announcer(el) {
+  let told = "";
+  return ({ connection: { quality, transport }, asOfMs }) => {
+    const detail = { quality, transport, asOfMs };
+    const news = JSON.stringify(detail);
+    if (news === told) return;
+    told = news;
+    el.dispatchEvent(new CustomEvent("vibeworkbench:connection", { bubbles: true, composed: true, detail }));
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What the ops panel shows of what it knows: pure questions to a `State`. */
 
+import { whyWatching } from "./ops_rights.js";
 import { SEVERITY_WEIGHT } from "./words.js";
 
 /**
@@ -141,17 +142,13 @@ export function tally(state) {
   return { state: byState, severity: bySeverity, types: [...types].sort() };
 }
 
-/** @type {Record<string, number>} */
-const RANK = { viewer: 1, analyst: 2, operator: 3, admin: 4 };
-
 /**
  * @param {State} state
- * @returns {string} Why this reader may not act now; empty when they may.
+ * @returns {string} Why nothing can be done now; empty when it can.
  */
 export function whyNotAct(state) {
   if (!state.ready || state.connection.transport === null) return "There is no connection to the server.";
-  if (state.role !== null && (RANK[state.role] ?? 0) < 3) return `Your role, ${state.role}, may look but not act.`;
-  return "";
+  return whyWatching(state);
 }
 
 /**
@@ -160,7 +157,7 @@ export function whyNotAct(state) {
  * @returns {string} Why no such scan can be started now; empty when it can.
  */
 export function whyNotScan(state, scope) {
-  if ([...state.running.values()].some((scan) => scan.scope === scope)) return `A scan of scope ${scope} is running.`;
+  if ([...state.running.values()].some((scan) => scan.scope === scope)) return `The ${scope} scan is running.`;
   if (state.asked.has(scope)) return "The scan is about to start.";
   return whyNotAct(state);
 }

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "lit-html";
 import { VERBS, standing, whyNotAct } from "./ops_choice.js";
+import { whyNotRead, whyWatching } from "./ops_rights.js";
 import { severityChip, stateChip } from "./ops_issues.js";
 import { STATE_WORD, absolute, counted, evidenceName, evidenceText, grouped, relative } from "./words.js";
 
@@ -48,7 +49,7 @@ export function details(state, issue, acts) {
       <h3 class="vw-details-title">${issue.title}</h3>
       ${issue.subject ? html`<p class="vw-subject">${issue.subject}</p>` : nothing}
       ${issue.hint ? html`<p class="vw-hint">${issue.hint}</p>` : nothing} ${actions(state, issue, acts)}
-      ${facts(issue, state.nowMs)} ${evidence(issue)} ${history(issue, state.nowMs)}
+      ${facts(issue, state.nowMs)} ${evidence(issue)} ${history(issue, state)}
     </aside>
   `;
 }
@@ -59,7 +60,7 @@ export function details(state, issue, acts) {
  * @param {Acts} acts
  */
 function actions(state, issue, acts) {
-  if (acts.readOnly) return nothing;
+  if (acts.readOnly || state.role === null || whyWatching(state) !== "") return nothing;
   const why = state.wished.has(issue.issueId) ? "The server is asked." : whyNotAct(state);
   return html`
     <div class="vw-verbs">
@@ -71,14 +72,15 @@ function actions(state, issue, acts) {
             data-verb=${verb}
             aria-disabled=${why !== ""}
             aria-expanded=${state.form === verb}
+            aria-describedby=${why === "" ? nothing : `${acts.id}-verbs`}
             title=${why}
-            @click=${() => why === "" && begin(verb, state, issue, acts)}
+            @click=${() => (why === "" ? begin(verb, state, issue, acts) : acts.tell(why))}
           >
             ${VERB_WORD[verb]}
           </button>`,
       )}
     </div>
-    ${why !== "" && !state.wished.has(issue.issueId) ? html`<p class="vw-why">${why}</p>` : nothing}
+    ${why === "" ? nothing : html`<p class="vw-why" id=${`${acts.id}-verbs`}>${why}</p>`}
     ${state.form !== null && why === "" ? form(state.form, issue, acts) : nothing}
   `;
 }
@@ -217,19 +219,19 @@ function evidence(issue) {
 
 /**
  * @param {Issue} issue
- * @param {number} nowMs
+ * @param {State} state
  */
-function history(issue, nowMs) {
+function history(issue, state) {
   const lines = [...(issue.history ?? [])].reverse();
   return html`<section>
     <h4>History ${lines.length > 1 ? html`<span class="vw-number">${grouped(lines.length)}</span>` : nothing}</h4>
-    ${issue.history === undefined ? html`<p class="vw-why">Reading…</p>` : nothing}
+    ${issue.history === undefined ? html`<p class="vw-why">${whyNotRead(state, "Earlier changes") || "Reading…"}</p>` : nothing}
     <ol class="vw-history">
       ${lines.map(
         ({ at, from, to, actor, note }) =>
           html`<li data-state=${to}>
             <span class="vw-history-what">${happened(from, to)}</span> by ${actor}
-            <time datetime=${at} title=${absolute(at)}>${relative(at, nowMs)}</time>
+            <time datetime=${at} title=${absolute(at)}>${relative(at, state.nowMs)}</time>
             ${note ? html`<q>${note}</q>` : nothing}
           </li>`,
       )}

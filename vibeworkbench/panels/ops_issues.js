@@ -5,6 +5,7 @@ import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { standing } from "./ops_choice.js";
+import { mayRead, whyNotRead, whyWatching } from "./ops_rights.js";
 import { PAGE_ROWS } from "./ops_state.js";
 import { SEVERITIES, STATE_WORD, absolute, counted, grouped, relative } from "./words.js";
 
@@ -46,7 +47,7 @@ export function issueList(state, chosen, acts) {
   const rows = chosen.issues.slice(0, state.choice.shown);
   const reachable = rows.some((issue) => issue.issueId === state.selected) ? state.selected : rows[0]?.issueId;
   return html`
-    <section class="vw-issues" aria-labelledby="vw-issues-title">
+    <section class="vw-issues" aria-labelledby=${`${acts.id}-issues`}>
       ${head(state, chosen.tally, acts)} ${filters(state, chosen.tally, acts)}
       <ul class="vw-rows" aria-label=${counted(chosen.issues.length, "issue")} @keydown=${walk}>
         ${repeat(
@@ -56,6 +57,7 @@ export function issueList(state, chosen, acts) {
         )}
       </ul>
       ${chosen.issues.length === 0 ? nobody(state, acts) : nothing} ${more(chosen.issues.length, state, acts)}
+      ${elsewhere(state, chosen)}
     </section>
   `;
 }
@@ -68,7 +70,7 @@ export function issueList(state, chosen, acts) {
 function head(state, tally, acts) {
   return html`
     <div class="vw-issues-head">
-      <h3 id="vw-issues-title">Issues</h3>
+      <h3 id=${`${acts.id}-issues`}>Issues</h3>
       <div class="vw-severities" role="group" aria-label="Active issues by severity">
         ${SEVERITIES.map((severity) => {
           const count = tally.severity.get(severity) ?? 0;
@@ -224,13 +226,7 @@ function nobody(state, acts) {
         Clear the filters
       </button>
     </div>`;
-  if (state.lastScan === null)
-    return html`<div class="vw-empty">
-      <p class="vw-empty-title">Nothing has been looked at yet</p>
-      <p>
-        ${state.running.size > 0 ? "The first scan is on its way." : "A full scan looks at this machine and every target."}
-      </p>
-    </div>`;
+  if (state.lastScan === null) return neverScanned(state, acts);
   if (choice.state === "active")
     return html`<div class="vw-empty" data-mood="well">
       <svg class="vw-well" viewBox="0 0 48 48" aria-hidden="true">
@@ -240,10 +236,43 @@ function nobody(state, acts) {
       <p class="vw-empty-title">All is well</p>
       <p>No active issue. The last scan looked ${relative(state.lastScan.completedAt, state.nowMs)}.</p>
     </div>`;
+  if (whyNotRead(state, "Past issues") && ["resolved", "all"].includes(choice.state)) return nothing;
   return html`<div class="vw-empty">
     <p class="vw-empty-title">None</p>
     <p>${choice.state === "all" ? "No issue was ever filed." : `No issue is ${STATE_WORD[choice.state]}.`}</p>
   </div>`;
+}
+
+/**
+ * @param {State} state
+ * @param {Acts} acts
+ */
+function neverScanned(state, acts) {
+  const watching = acts.readOnly || whyWatching(state) !== "";
+  const coming = watching
+    ? "What the first scan finds will appear here."
+    : "A full scan looks at this machine and every target.";
+  return html`<div class="vw-empty">
+    <p class="vw-empty-title">${watching ? "No scan yet" : "Nothing has been looked at yet"}</p>
+    <p>${state.running.size > 0 ? "The first scan is on its way." : coming}</p>
+  </div>`;
+}
+
+/**
+ * What of the chosen issues is not here, and whose role it takes.
+ *
+ * @param {State} state
+ * @param {{tally: ReturnType<typeof import("./ops_choice.js").tally>}} chosen
+ */
+function elsewhere(state, { tally }) {
+  if (mayRead(state)) return nothing;
+  const past = state.choice.state === "resolved" || state.choice.state === "all";
+  const here = [...state.issues.values()].filter((issue) => issue.state !== "resolved").length;
+  const all = (tally.state.get("active") ?? 0) + (tally.state.get("muted") ?? 0);
+  const rest = here < all ? `The ${grouped(here)} worst of ${grouped(all)} are here.` : "";
+  const why = past ? whyNotRead(state, "Past issues") : rest && whyNotRead(state, "The others");
+  if (!why) return nothing;
+  return html`<p class="vw-elsewhere">${rest} ${why} ${past ? "What resolves while you watch stays here." : ""}</p>`;
 }
 
 /**

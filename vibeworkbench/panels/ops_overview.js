@@ -2,6 +2,7 @@
 
 import { html, nothing, svg } from "lit-html";
 import { whyNotScan } from "./ops_choice.js";
+import { whyWatching } from "./ops_rights.js";
 import {
   LOOK_WORD,
   QUALITY_WORD,
@@ -38,16 +39,31 @@ export function bar(state, title, acts) {
       <span class="vw-asof"
         >${state.asOfMs === null ? nothing : html`as of <time title=${absolute(state.asOfMs)}>${clock(state.asOfMs)}</time>`}</span
       >
-      ${
-        acts.readOnly
-          ? html`<span class="vw-readonly">Read-only</span>`
-          : html`<div class="vw-scan-buttons">
-              ${scanButton(state, "full", "Full scan", acts)}
-              ${scanButton(state, "incremental", "Incremental scan", acts)}
-            </div>`
-      }
+      ${scanning(state, acts)}
     </header>
   `;
+}
+
+/**
+ * The buttons, or why there are none; nothing while it is not known who the reader is.
+ *
+ * @param {State} state
+ * @param {Acts} acts
+ */
+function scanning(state, acts) {
+  const why = acts.readOnly ? "Read-only" : whyWatching(state);
+  if (why !== "")
+    return html`<p class="vw-watching">
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path d="M1.5 8S4 3.8 8 3.8 14.5 8 14.5 8 12 12.2 8 12.2 1.5 8 1.5 8Z" />
+        <circle cx="8" cy="8" r="1.9" />
+      </svg>
+      <span>${why}</span>
+    </p>`;
+  if (state.role === null) return nothing;
+  return html`<div class="vw-scan-buttons">
+    ${scanButton(state, "full", "Full scan", acts)} ${scanButton(state, "incremental", "Incremental scan", acts)}
+  </div>`;
 }
 
 /** @param {State} state */
@@ -72,16 +88,20 @@ function quality({ connection }) {
  */
 function scanButton(state, scope, label, acts) {
   const why = whyNotScan(state, scope);
+  const what = scope === "full" ? "Look at everything" : "Look at what is new since the last scan";
+  const describedBy = `${acts.id}-${scope}`;
   return html`<button
-    type="button"
-    class=${scope === "full" ? "vw-button vw-first" : "vw-button"}
-    data-scope=${scope}
-    aria-disabled=${why !== ""}
-    title=${why || (scope === "full" ? "Look at everything" : "Look at what is new since the last scan")}
-    @click=${() => why === "" && acts.scan(scope)}
-  >
-    ${label}
-  </button>`;
+      type="button"
+      class=${scope === "full" ? "vw-button vw-first" : "vw-button"}
+      data-scope=${scope}
+      aria-disabled=${why !== ""}
+      aria-describedby=${describedBy}
+      title=${why || what}
+      @click=${() => (why === "" ? acts.scan(scope) : acts.tell(why))}
+    >
+      ${label}
+    </button>
+    <span class="vw-quiet" id=${describedBy}>${why || what}</span>`;
 }
 
 /**
@@ -93,11 +113,7 @@ function scanButton(state, scope, label, acts) {
 export function connectionNote(state, acts) {
   const { connection, ready, asOfMs, nowMs } = state;
   if (connection.transport !== null || connection.quality === "connecting") return nothing;
-  if (connection.quality === "closed")
-    return html`<div class="vw-banner" data-quality="closed" role="alert">
-      <span>${connection.reason}</span>
-      ${connection.code === 4401 ? html`<a class="vw-button" href=${acts.loginUrl}>Log in</a>` : nothing}
-    </div>`;
+  if (connection.quality === "closed") return ended(state, acts);
   const next = connection.retryAtMs === null ? 0 : connection.retryAtMs - nowMs;
   return html`<div class="vw-banner" data-quality=${connection.quality}>
     <span>
@@ -105,6 +121,25 @@ export function connectionNote(state, acts) {
       ${ready ? `You see what was known at ${clock(asOfMs)}.` : ""} ${next > 1000 ? `Next try in ${span(next)}.` : ""}
     </span>
     <button type="button" class="vw-button" @click=${acts.retry}>Retry now</button>
+  </div>`;
+}
+
+/**
+ * Coming back by itself would change nothing: the reader is told what would.
+ *
+ * @param {State} state
+ * @param {Acts} acts
+ */
+function ended({ connection: { code, reason }, ready, asOfMs }, acts) {
+  const isUnknown = code === 4401;
+  const calm = isUnknown || code === 4403;
+  const withdrawn = isUnknown && acts.loginUrl === "" ? "The link to this page is not valid any more." : "";
+  return html`<div class="vw-banner" data-quality="closed" ?data-calm=${calm} role=${calm ? "status" : "alert"}>
+    <span>${reason} ${withdrawn} ${ready ? `You see what was known at ${clock(asOfMs)}.` : ""}</span>
+    <span class="vw-ways">
+      ${isUnknown && acts.loginUrl !== "" ? html`<a class="vw-button vw-first" href=${acts.loginUrl}>Log in</a>` : nothing}
+      <button type="button" class="vw-button" @click=${acts.retry}>Try again</button>
+    </span>
   </div>`;
 }
 
@@ -148,11 +183,11 @@ function health({ health: { score, at, history }, nowMs }) {
 }
 
 /**
- * @param {{at: string, score: number}[]} history
+ * @param {{at: string, score: number | null}[]} history
  * @param {number} nowMs
  */
 function sparkline(history, nowMs) {
-  const points = history.map(({ at, score }) => ({ atMs: milliseconds(at), score }));
+  const points = history.flatMap(({ at, score }) => (score === null ? [] : [{ atMs: milliseconds(at), score }]));
   const first = points[0];
   const last = points.at(-1);
   if (first === undefined || last === undefined) return html`<p class="vw-why">History begins with the first scan.</p>`;
@@ -332,8 +367,8 @@ function schedules({ schedules: all, nowMs }) {
     <h3>Coming up</h3>
     <ul>
       ${all.map(
-        ({ name, cron, scope, timezone, nextFireAt, lastOutcome }) =>
-          html`<li title=${`${scope} scan, ${cron} (${timezone})${lastOutcome ? `; last: ${lastOutcome}` : ""}`}>
+        ({ name, cron, scope, timezone, nextFireAt }) =>
+          html`<li title=${`${scope} scan, ${cron} (${timezone})`}>
             <span><b>${name}</b> <code>${cron}</code> <span class="vw-why">${timezone}</span></span>
             <time class="vw-end" title=${absolute(nextFireAt)}>${relative(nextFireAt, nowMs)}</time>
           </li>`,

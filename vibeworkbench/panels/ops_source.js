@@ -1,6 +1,11 @@
-/** Where the ops panel's state comes from: two rooms, and REST for what the rooms do not carry. */
+/**
+ * Where the ops panel's state comes from: two rooms, and REST for what the rooms do not carry.
+ *
+ * Who may only watch has the rooms alone: nothing is asked for that is known to be refused.
+ */
 
 import { LEADS_TO } from "./ops_choice.js";
+import { isUnknown, mayRead } from "./ops_rights.js";
 import { apply, initial } from "./ops_state.js";
 import { Rest, RestError } from "./rest.js";
 import { joinRoom } from "./socket.js";
@@ -20,6 +25,9 @@ const PAGE = 200;
 const PAGES = 10;
 const UNRESOLVED = "open,acknowledged,in_progress,muted";
 const NOTICE_MS = 8_000;
+/** A thousand who watch do not all ask at once: so much time for each member of the room, and at most so much. */
+const SPREAD_MS = 20;
+const SPREAD_CAP_MS = 30_000;
 
 /** @type {Record<Verb, string>} */
 const DONE = { acknowledge: "Acknowledged", claim: "Claimed", resolve: "Resolved", mute: "Muted", reopen: "Reopened" };
@@ -32,10 +40,15 @@ export class OpsSource {
   #changed;
   #rest;
   #rooms;
+  #members = 1;
   #reading = false;
+  /** @type {Promise<void> | undefined} The question who the reader is, while it is under way. */
+  #asking;
   #noticeId = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #gathering;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #refreshing;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #noticeEnd;
   #closed = false;
@@ -48,29 +61,38 @@ export class OpsSource {
     this.server = server;
     this.#changed = changed;
     this.#rest = new Rest(server);
-    const room = "main";
-    this.#rooms = [
-      joinRoom({
-        server,
-        room,
-        party: "ops-monitor-broadcast",
-        onMessage: (message) => this.#heard(message),
-        onConnection: (connection) => this.learn({ type: "panel:connection", data: connection }),
-      }),
-      joinRoom({
-        server,
-        room,
-        party: "health-check-broadcast",
-        onMessage: (message) => message.type === "health" && this.learn(message),
-      }),
-    ];
+    this.#rooms = this.#join();
+  }
+
+  #join() {
+    const { server } = this;
+    const monitor = joinRoom({
+      server,
+      party: "ops-monitor-broadcast",
+      room: "main",
+      onMessage: (message) => this.#heard(message),
+      onConnection: (connection) => this.learn({ type: "panel:connection", data: connection }),
+    });
+    const health = joinRoom({
+      server,
+      party: "health-check-broadcast",
+      room: "main",
+      onMessage: (message) => message.type === "health" && this.learn(message),
+    });
+    return { monitor, health };
+  }
+
+  #leave() {
+    this.#rooms.monitor.close();
+    this.#rooms.health.close();
   }
 
   /** Nothing is read or changed any more. */
   close() {
     this.#closed = true;
-    for (const room of this.#rooms) room.close();
+    this.#leave();
     clearTimeout(this.#gathering);
+    clearTimeout(this.#refreshing);
     clearTimeout(this.#noticeEnd);
   }
 
@@ -79,7 +101,7 @@ export class OpsSource {
     const next = apply(this.state, event);
     if (this.#closed || next === this.state) return;
     this.state = next;
-    if (next.stale.size > 0 && !this.#reading) this.#readSoon();
+    if (next.stale.size > 0 && !this.#reading && mayRead(next)) this.#readSoon();
     this.#changed();
   }
 
@@ -88,8 +110,21 @@ export class OpsSource {
     this.learn({ type: "panel:tick", data: Date.now() });
   }
 
+  /** The next try is now, also where the rooms were left for good: somebody may have logged in meanwhile. */
   retry() {
-    for (const room of this.#rooms) room.retryNow();
+    if (this.state.connection.quality !== "closed") {
+      this.#rooms.monitor.retryNow();
+      this.#rooms.health.retryNow();
+      return;
+    }
+    this.#leave();
+    this.#rooms = this.#join();
+    this.learn({ type: "panel:connection", data: this.#rooms.monitor.connection });
+  }
+
+  /** @param {string} text The reader is told. */
+  tell(text) {
+    this.learn({ type: "panel:told", data: this.#notice("plain", text) });
   }
 
   /** @param {"full" | "incremental"} scope A scan of it is asked for. */
@@ -129,26 +164,48 @@ export class OpsSource {
   /** @param {Partial<State["choice"]>} choice */
   choose(choice) {
     this.learn({ type: "panel:chose", data: choice });
-    const { state } = this.state.choice;
-    if ((state === "resolved" || state === "all") && !this.state.resolvedLoaded) void this.#readResolved();
+    void this.#readChosen();
   }
 
   /** @param {import("./socket.js").Message} message */
   #heard(message) {
+    this.#members = message.data?.members ?? this.#members;
     this.learn(message);
-    if (message.type === "snapshot") {
-      void this.#readSchedules();
-      void this.#readHistory();
-      if (this.state.role === null) void this.#readRole();
-      const unresolved = Object.entries(this.state.summary.byState).reduce(
-        (sum, [name, { count }]) => sum + (name === "resolved" ? 0 : count),
-        0,
-      );
-      if (unresolved > this.state.issues.size) void this.#readUnresolved();
-      this.choose({ shown: this.state.choice.shown });
-    }
+    if (message.type === "snapshot" || message.type === "connected") void this.#complete();
     // A scan counts sightings of issues whose state does not change: those say no message of their own.
-    if (message.type === "scan-result") (void this.#readUnresolved(), void this.#readSchedules());
+    if (message.type === "scan-result") this.#refreshSoon();
+  }
+
+  /** What the rooms do not carry is known, to who may read it. */
+  async #complete() {
+    if (!this.state.ready) return;
+    if (isUnknown(this.state)) await (this.#asking ??= this.#readCaller());
+    if (!mayRead(this.state)) return;
+    const unresolved = [...this.state.issues.values()].filter(({ state }) => state !== "resolved");
+    if (unresolved.length < unresolvedCount(this.state.summary)) void this.#readUnresolved();
+    if (this.state.stale.size > 0 && !this.#reading) this.#readSoon();
+    void this.#readChosen();
+  }
+
+  async #readChosen() {
+    const { choice, resolvedLoaded } = this.state;
+    const wanted = choice.state === "resolved" || choice.state === "all";
+    if (wanted && !resolvedLoaded && mayRead(this.state)) await this.#readResolved();
+  }
+
+  #refreshSoon() {
+    const spreadMs = Math.min(SPREAD_CAP_MS, SPREAD_MS * this.#members);
+    this.#refreshing ??= setTimeout(() => void this.#refresh(), GATHER_MS + spreadMs * Math.random());
+  }
+
+  async #refresh() {
+    this.#refreshing = undefined;
+    const snapshot = await this.#rooms.monitor.refresh();
+    if (snapshot === null) return;
+    const { summary, issues } = snapshot.data;
+    const whole = issues.length >= unresolvedCount(summary) || !mayRead(this.state);
+    this.learn({ ...snapshot, type: "refreshed", data: { ...snapshot.data, whole } });
+    if (!whole) await this.#readUnresolved();
   }
 
   #readSoon() {
@@ -185,27 +242,12 @@ export class OpsSource {
     );
   }
 
-  /** Polls do not say who we are. */
-  async #readRole() {
+  async #readCaller() {
     await this.#quietly(async () => {
       const { caller } = await this.#rest.get("status");
-      this.learn({ type: "panel:role", data: caller.role });
+      this.learn({ type: "panel:caller", data: caller });
     });
-  }
-
-  /** Messages carry each score as it comes; those of the past are in REST alone. */
-  async #readHistory() {
-    await this.#quietly(async () => {
-      const { history } = await this.#rest.get("health");
-      this.learn({ type: "panel:history", data: history });
-    });
-  }
-
-  async #readSchedules() {
-    await this.#quietly(async () => {
-      const { items } = await this.#rest.get("schedules");
-      this.learn({ type: "panel:schedules", data: items });
-    });
+    this.#asking = undefined;
   }
 
   /**
@@ -245,7 +287,7 @@ export class OpsSource {
   }
 
   /**
-   * @param {"good" | "bad"} tone
+   * @param {"good" | "bad" | "plain"} tone
    * @param {string} text
    * @param {{issueId: string} | null} [undo]
    */
@@ -255,6 +297,11 @@ export class OpsSource {
     this.#noticeId += 1;
     return { id: this.#noticeId, tone, text, undo };
   }
+}
+
+/** @param {import("./ops_state.js").Summary} summary */
+function unresolvedCount({ byState }) {
+  return Object.entries(byState).reduce((sum, [name, { count }]) => sum + (name === "resolved" ? 0 : count), 0);
 }
 
 /** @param {unknown} error */

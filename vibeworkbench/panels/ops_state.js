@@ -48,9 +48,9 @@
  * @property {string | null} [reason]
  *
  * @typedef {{target: string, score: number | null, worst: Severity | null, issues: number}} TargetHealth
- * @typedef {{score: number | null, at: string | null, targets: TargetHealth[], history: {at: string, score: number}[]}} Health
+ * @typedef {{score: number | null, at: string | null, targets: TargetHealth[], history: {at: string, score: number | null}[]}} Health
  * @typedef {{total: number, byState: Record<string, {count: number, meanSeverity: number | null}>, bySeverity: Record<string, number>}} Summary
- * @typedef {{name: string, cron: string, scope: string, timezone: string, nextFireAt: string | null, lastFireAt: string | null, lastOutcome: string | null}} Schedule
+ * @typedef {{name: string, cron: string, scope: string, timezone: string, nextFireAt: string}} Schedule
  * @typedef {{id: number, tone: "good" | "bad" | "plain", text: string, undo: {issueId: string} | null}} Notice
  *
  * @typedef {object} Choice What the reader chose to see.
@@ -65,6 +65,7 @@
  * @property {boolean} ready Whether a snapshot has come: before that nothing is known.
  * @property {import("./socket.js").Connection} connection
  * @property {string | null} role
+ * @property {boolean | null} narrowed Whether the reader's token opens no more than a view; nothing while it is not known.
  * @property {number | null} asOfMs When the server last said something, Unix milliseconds.
  * @property {number} nowMs
  * @property {Summary} summary
@@ -85,7 +86,8 @@
  * @property {string} said What a screen reader is told next.
  */
 
-import { SEVERITY_WEIGHT, STATE_WORD } from "./words.js";
+import { moved } from "./ops_summary.js";
+import { STATE_WORD } from "./words.js";
 
 /** How long a changed row stands out. */
 export const FRESH_MS = 4_000;
@@ -103,6 +105,7 @@ export function initial(nowMs) {
     ready: false,
     connection: { quality: "connecting", transport: null, rttMs: null, retryAtMs: null, reason: "", code: null },
     role: null,
+    narrowed: null,
     asOfMs: null,
     nowMs,
     summary: { total: 0, byState: {}, bySeverity: {} },
@@ -131,19 +134,24 @@ export function initial(nowMs) {
 
 /** @type {Record<string, Step>} */
 const STEPS = {
-  connected: (state, data) => ({ role: data.role ?? state.role }),
+  connected: (state, data) => {
+    const role = data.role ?? state.role;
+    return { role, narrowed: role === state.role ? state.narrowed : null };
+  },
   snapshot: (state, data) => ({
+    ...standingFrom(data),
     ready: true,
-    summary: data.summary,
-    health: { history: state.health.history, ...data.health },
-    running: new Map(data.running.map((/** @type {any} */ scan) => [scan.scanId, runningFrom(scan)])),
-    lastScan: data.lastScan,
-    issues: new Map(data.issues.map((/** @type {Issue} */ issue) => [issue.issueId, issue])),
+    issues: byId(data.issues),
     wished: new Map(),
     stale: state.selected === null ? new Set() : new Set([state.selected]),
-    asked: new Set(),
     resolvedLoaded: false,
   }),
+  refreshed: (state, data) => {
+    const resolved = [...state.issues.values()].filter((issue) => issue.state === "resolved");
+    const kept = data.whole ? byId(resolved) : state.issues;
+    const now = data.issues.map((/** @type {Issue} */ issue) => ({ ...state.issues.get(issue.issueId), ...issue }));
+    return { ...standingFrom(data), issues: new Map([...kept, ...byId(now)]) };
+  },
   "scan-start": (state, { scanId, scope, trigger }, atMs) => {
     const begun = { scanId, scope, trigger, startedAtMs: atMs, progress: { processed: 0, total: 0 }, step: "" };
     return {
@@ -175,6 +183,7 @@ const STEPS = {
       firstSeenAt: at,
       lastSeenAt: at,
       ...known,
+      ...told(data),
       issueId,
       title,
       severity,
@@ -205,9 +214,7 @@ const STEPS = {
     const fresh = new Map([...state.fresh].filter(([, atMs]) => nowMs - atMs < FRESH_MS));
     return { nowMs, fresh: fresh.size === state.fresh.size ? state.fresh : fresh };
   },
-  "panel:history": (state, history) => ({ health: { ...state.health, history } }),
-  "panel:role": (_, role) => ({ role }),
-  "panel:schedules": (_, schedules) => ({ schedules }),
+  "panel:caller": (_, { role, narrowed }) => ({ role, narrowed }),
   "panel:reading": (state, issueIds) => {
     const stale = new Set(state.stale);
     for (const issueId of issueIds) stale.delete(issueId);
@@ -247,6 +254,7 @@ const STEPS = {
     notice,
     said: notice.text,
   }),
+  "panel:told": (_, notice) => ({ notice, said: notice.text }),
   "panel:notice-gone": () => ({ notice: null }),
   "panel:chose": (state, choice) => ({ choice: { ...state.choice, shown: PAGE_ROWS, ...choice } }),
   "panel:form": (_, form) => ({ form }),
@@ -287,6 +295,39 @@ function merged(known, bodies) {
   return issues;
 }
 
+/**
+ * What a snapshot tells besides the issues.
+ *
+ * @param {any} data
+ * @returns {Partial<State>}
+ */
+function standingFrom({ summary, health, running, lastScan, schedules }) {
+  return {
+    summary,
+    health: { history: [], ...health },
+    running: new Map(running.map((/** @type {any} */ scan) => [scan.scanId, runningFrom(scan)])),
+    lastScan,
+    schedules: schedules ?? [],
+    asked: new Set(),
+  };
+}
+
+/** @param {Issue[]} issues */
+function byId(issues) {
+  return new Map(issues.map((issue) => [issue.issueId, issue]));
+}
+
+/** What of an issue's body its message carries. */
+const TOLD = ["subject", "count", "claimedBy", "resolution", "mutedUntil", "flapping"];
+
+/**
+ * @param {Record<string, any>} message
+ * @returns {Partial<Issue>}
+ */
+function told(message) {
+  return Object.fromEntries(TOLD.filter((name) => name in message).map((name) => [name, message[name]]));
+}
+
 /** @param {string | undefined} text */
 function instant(text) {
   return Date.parse(text ?? "") || 0;
@@ -298,35 +339,6 @@ function instant(text) {
  */
 function runningFrom({ scanId, scope, trigger, startedAt, progress, step }) {
   return { scanId, scope, trigger, startedAtMs: Date.parse(startedAt), progress, step };
-}
-
-/**
- * The summary after one transition; means are moved by their sums, so they stay exact.
- *
- * @param {Summary} summary
- * @param {{from: string | null, to: string, severity: Severity, before: Severity}} transition
- * @returns {Summary}
- */
-function moved(summary, { from, to, severity, before }) {
-  const byState = { ...summary.byState };
-  if (from !== null) byState[from] = added(byState[from], -1, -SEVERITY_WEIGHT[before]);
-  byState[to] = added(byState[to], 1, SEVERITY_WEIGHT[severity]);
-  const bySeverity = { ...summary.bySeverity };
-  if (from !== null) bySeverity[before] = (bySeverity[before] ?? 1) - 1;
-  bySeverity[severity] = (bySeverity[severity] ?? 0) + 1;
-  return { total: summary.total + (from === null ? 1 : 0), byState, bySeverity };
-}
-
-/**
- * @param {{count: number, meanSeverity: number | null} | undefined} group
- * @param {number} count
- * @param {number} weight
- */
-function added(group, count, weight) {
-  const before = group ?? { count: 0, meanSeverity: null };
-  const members = Math.max(0, before.count + count);
-  const sum = before.count * (before.meanSeverity ?? 0) + weight;
-  return { count: members, meanSeverity: members === 0 ? null : sum / members };
 }
 
 /**

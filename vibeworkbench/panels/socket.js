@@ -117,17 +117,17 @@ export class Room {
   /**
    * What the room is as of now, for what its messages do not tell one by one; they go on from there.
    *
-   * @returns {Promise<Message | null>} The snapshot; nothing when it cannot be had, or is older than what was heard.
+   * @param {number} [times] How often it is asked for when messages overtake the answer.
+   * @returns {Promise<Message | null>} The snapshot; nothing when it cannot be had.
    */
-  async refresh() {
+  async refresh(times = 3) {
     const limit = AbortSignal.any([this.#leaving.signal, AbortSignal.timeout(this.#timing.handshake)]);
     try {
       const { epoch, messages } = await this.#page({}, limit);
-      const snapshot = messages.find(({ type }) => type === "snapshot");
-      const { seq } = this.#history;
-      if (snapshot === undefined || epoch !== this.#history.epoch || seq === null || snapshot.seq < seq) return null;
-      this.#history.catchUp(snapshot.seq);
-      return snapshot;
+      const [snapshot] = messages;
+      if (snapshot?.type !== "snapshot" || epoch !== this.#history.epoch) return null;
+      if (this.#history.catchUp(snapshot.seq)) return snapshot;
+      return times > 1 ? this.refresh(times - 1) : null;
     } catch (error) {
       if (error instanceof Refusal) return null;
       throw error;

@@ -83,9 +83,12 @@ export class History {
    * The room's state as of `seq` is known: the messages up to it are not new any more, should they still come.
    *
    * @param {number} seq
+   * @returns {boolean} Whether that is not older than what was heard.
    */
   catchUp(seq) {
-    if (this.seq !== null && seq > this.seq) this.seq = this.#known = seq;
+    if (this.seq === null || seq < this.seq) return false;
+    if (seq > this.seq) this.seq = this.#known = seq;
+    return true;
   }
 
   /**

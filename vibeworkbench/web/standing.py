@@ -58,10 +58,11 @@ class Server:
 
 
 class CallerBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Who asks."""
+    """Who asks; ``narrowed`` when its token reaches only some dashboards and rooms of what its role may."""
 
     name: str
     role: str
+    narrowed: bool
 
 
 class StatusBody(msgspec.Struct, frozen=True, rename="camel"):
@@ -103,7 +104,7 @@ class StatusHandler(_Handler):
         parts = await self.server.stands()
         return StatusBody(
             version=self.server.version,
-            caller=CallerBody(self.caller.name, self.caller.role.name),
+            caller=CallerBody(self.caller.name, self.caller.role.name, self.caller.scope is not None),
             roles=[role.name for role in Role if self.caller.may(role)],
             subsystems={name: _body(part) for name, part in parts.items()},
         )
