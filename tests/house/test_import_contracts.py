@@ -18,6 +18,7 @@ CONTRACTS = {
 
 FORBIDDEN = {
     "between-subsystems": ("storage/records.py", "import vibeworkbench.ops.model"),
+    "web-asks-access": ("access/service.py", "import vibeworkbench.web.identity"),
     "inside-a-subsystem": ("ops/model.py", "import vibeworkbench.ops.service"),
     "inside-ops": ("ops/issues/books.py", "import vibeworkbench.ops.scans.claims"),
     "models-are-pure": ("ops/issues/reconcile.py", "import time"),

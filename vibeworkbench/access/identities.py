@@ -84,16 +84,18 @@ class Identities:
         role = highest([self._groups[group] for group in groups if group in self._groups])
         return found or (None if role is None else Grant(user_identity(person), person, role, _OF_GROUPS))
 
+    def of(self, identity: str) -> Grant | None:
+        """The grant of an identity."""
+        kind, _, rest = identity.partition(":")
+        if identity == SERVER and self._server is not None:
+            return self._server[1]
+        if kind == "token" and identity in self._tokens:
+            return self._of_token(self._tokens[identity])
+        return self._of_person(rest) if kind == "user" else None
+
     def standing(self, identity: str, generation: str) -> Grant | None:
         """The grant of an identity, if it is still of that generation."""
-        kind, _, rest = identity.partition(":")
-        found: Grant | None = None
-        if identity == SERVER and self._server is not None:
-            found = self._server[1]
-        elif kind == "token" and identity in self._tokens:
-            found = self._of_token(self._tokens[identity])
-        elif kind == "user":
-            found = self._of_person(rest)
+        found = self.of(identity)
         return found if found is not None and hmac.compare_digest(found.generation, generation) else None
 
     def standing_of(self, grant: Grant) -> Grant | None:

@@ -17,16 +17,16 @@ from functools import partial
 from typing import Any
 
 from vibeworkbench.access import records
+from vibeworkbench.access.account import account_name
 from vibeworkbench.access.audit import Audit
 from vibeworkbench.access.identities import Identities, RoomsOf, session_of
 from vibeworkbench.access.lending import Lending, Lent, new_token
 from vibeworkbench.access.limits import LoginLimits
-from vibeworkbench.access.model import SERVER, AuditEvent, Grant, Known, Person, Token, digest, valid_name
+from vibeworkbench.access.model import SERVER, AuditEvent, Grant, Known, Person, Token, digest, scope_words, valid_name
 from vibeworkbench.access.passwords import Passwords
 from vibeworkbench.errors import Conflict, InvalidInput, NotFound, Unavailable
 from vibeworkbench.settings import AccessSettings
 from vibeworkbench.storage.records import Database, Transaction
-from vibeworkbench.web.identity import account_name
 from vibeworkbench.web.roles import Caller, Role, Scope
 
 REFRESH_S = 2.0
@@ -146,6 +146,14 @@ class Access:
         """What the content of a signed session cookie opens now."""
         return self._identities.by_session(session)
 
+    def by_identity(self, identity: str) -> Grant | None:
+        """What an identity may now, for work that goes on in its name; ``None`` when it may nothing any more.
+
+        Of people whose role follows from a group, only single sign-on knows the groups, and only while it says so:
+        whatever is to go on in their name needs a role of the name itself.
+        """
+        return self._identities.of(identity)
+
     def session_for(self, grant: Grant) -> dict[str, Any]:
         """The content of a new session's cookie; the session ends when it is ended, expires, or its grant ends."""
         return self._identities.session_for(grant)
@@ -221,7 +229,7 @@ class Access:
             expires_at=wanted.expires_at,
         )
         await self._change(lambda transaction: records.add_token(transaction, added))
-        self._note("token-created", by, added.token_id)
+        self._note("token-created", by, " ".join([added.token_id, added.role.name, *scope_words(added.scope)]))
         return added, text
 
     async def revoke_token(self, token_id: str, by: By) -> Token:
