@@ -82,6 +82,30 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What a publisher asks for.
+
+    Attributes:
+        notebook: The notebook's path, relative to the server's root or absolute inside it; with ``content``, its file's
+            name.
+        content: The notebook itself, where the server cannot read its file; ``None`` where it can.
+        name: What the dashboard is to be called; ``None`` takes the file's name.
+        role: The lowest role that may see it.
+        interactive: Whether Voila may run it with a kernel for each visitor.
+        every: Cron expression (UTC) by which it is rendered again; empty means on change and by hand only.
+        frame_ancestors: Origins whose pages may embed it.
+    """
+
+    notebook: str
+    content: bytes | None = None
+    name: str | None = None
+    role: Role = Role.viewer
+    interactive: bool = False
+    every: str = ""
+    frame_ancestors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """A notebook that is published, with the settings of its publisher.
 
@@ -111,6 +135,86 @@ class Publication:
     publisher: str
     published_by: str
     published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a render is: code cells executed, of all; of none while it waits or its kernel starts."""
+
+    processed: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a render failed. For operators: it may name what the notebook's author wrote.
+
+    Attributes:
+        reason: One sentence.
+        error: The kind of failure: an exception's name, or a word of ours.
+        cell: Number of the code cell at which it failed, counted from 1; ``None`` when it was none of them.
+    """
+
+    reason: str
+    error: str
+    cell: int | None = None
+
+    @property
+    def said(self) -> str:
+        """One line for operators: ``code cell 3: ZeroDivisionError: division by zero``."""
+        where = "" if self.cell is None else f"code cell {self.cell}: "
+        return f"{where}{self.error}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What is known of a page without reading it.
+
+    Attributes:
+        etag: The hash of its body.
+        page_bytes: Size of the page, uncompressed and without its assets.
+        rooms: The rooms that its panels need.
+        rendered_at: When the notebook had been executed, aware UTC.
+        render_ms: How long the render took.
+    """
+
+    etag: str
+    page_bytes: int
+    rooms: tuple[tuple[str, str], ...]
+    rendered_at: datetime
+    render_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A publication, with the page that is served and how the last render ended.
+
+    Attributes:
+        publication: What is published.
+        stamp: Changes with everything else here; for other servers on the same database.
+        place: Where the notebook's file was when it was published; never told to clients.
+        page: The page that is served; ``None`` when there is none yet.
+        failure: Why the last render failed; ``None`` when it did not.
+        tried: What was rendered last, whether it went well or not: the maker of pages and the notebook's content, each
+            by its hash; empty before the first render.
+        slot_at: The last instant of its clock that was served, or since when the clock is known, aware UTC.
+    """
+
+    publication: Publication
+    stamp: str
+    place: str
+    page: PageFacts | None
+    failure: Failure | None
+    tried: str
+    slot_at: datetime
+
+    def state(self, *, is_rendering: bool) -> State:
+        """How the dashboard stands."""
+        if is_rendering:
+            return State.rendering
+        if self.failure is not None:
+            return State.failed
+        return State.never if self.page is None else State.ready
 
 
 @dataclass(frozen=True, slots=True)
