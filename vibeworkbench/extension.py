@@ -21,7 +21,9 @@ from traitlets import Unicode
 from traitlets.config import Config
 
 from vibeworkbench.errors import WorkbenchError
+from vibeworkbench.web import edge
 from vibeworkbench.web.handlers import WEB_SETTINGS
+from vibeworkbench.web.identity import ACCESS
 from vibeworkbench.web.routes import url_table
 from vibeworkbench.workbench import Workbench, default_data_dir, read_settings
 
@@ -79,6 +81,7 @@ class VibeworkbenchApp(ExtensionApp):
             self._open()
         except WorkbenchError as error:
             self.failure = error  # Jupyter logs it and goes on without us; our own server does not
+            edge.close(self._server)
             raise
 
     def _open(self) -> None:
@@ -86,6 +89,8 @@ class VibeworkbenchApp(ExtensionApp):
         settings = read_settings(data_dir, Path(self.settings_file).expanduser() if self.settings_file else None)
         self.workbench = Workbench.open(settings, data_dir, server_facts(self._server))
         self.settings[WEB_SETTINGS] = settings.web
+        self.settings[ACCESS] = self.workbench.access
+        self.edge = edge.open_for(self._server, self.workbench.access)
 
     def initialize_handlers(self) -> None:
         """Every address of the workbench is mounted below the server's ``base_url``."""
@@ -97,6 +102,7 @@ class VibeworkbenchApp(ExtensionApp):
         except WorkbenchError as error:
             self.failure = error  # as above
             raise
+        edge.use_templates(serverapp, "voila_jinja2_env")
         write_runtime_file(serverapp)
 
     async def stop_extension(self) -> None:
@@ -125,7 +131,7 @@ def write_runtime_file(server: ServerApp) -> None:
     """Clients of the same user find the server: the file is whole as soon as it is there, and nobody else's to read."""
     path = runtime_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    left = RuntimeFile(root_url(server), server.identity_provider.token or "", os.getpid(), datetime.now(UTC))
+    left = RuntimeFile(root_url(server), edge.admin_token(server), os.getpid(), datetime.now(UTC))
     unfinished = path.with_suffix(".part")
     with secure_write(str(unfinished)) as file:
         file.write(msgspec.json.encode(left).decode())

@@ -10,8 +10,12 @@ import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from jupyter_server.auth import Authorizer, IdentityProvider
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import JupyterServerAuthWarning
+from tornado.httputil import url_concat
 from tornado.netutil import bind_sockets
 from traitlets import default
 from traitlets.config import Config
@@ -19,10 +23,11 @@ from traitlets.config import Config
 from vibeworkbench.errors import Unavailable, WorkbenchError
 from vibeworkbench.extension import VibeworkbenchApp, root_url
 from vibeworkbench.schedules.model import schedules_from
+from vibeworkbench.web.authorizer import WorkbenchAuthorizer
+from vibeworkbench.web.edge import TOKEN_VARIABLE
+from vibeworkbench.web.provider import WorkbenchIdentityProvider
 from vibeworkbench.web.routes import PREFIX
 from vibeworkbench.workbench import read_settings, settings_file_named
-
-TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
 
 
 class WorkbenchServer(ServerApp):
@@ -39,10 +44,31 @@ class WorkbenchServer(ServerApp):
     def _quiet(self) -> int:
         return logging.WARNING
 
+    @default("allow_unauthenticated_access")
+    def _nobody_unknown(self) -> bool:
+        return False
+
+    @default("identity_provider_class")
+    def _our_provider(self) -> type[IdentityProvider]:
+        return WorkbenchIdentityProvider
+
+    @default("authorizer_class")
+    def _our_authorizer(self) -> type[Authorizer]:
+        return WorkbenchAuthorizer
+
     def init_configurables(self) -> None:
-        """The admin's token is the one that opens this server."""
+        """Ours is the provider of identities; another one that was configured is asked by it."""
+        chosen = self.identity_provider_class
+        if not issubclass(chosen, WorkbenchIdentityProvider):
+            self.identity_provider_class = WorkbenchIdentityProvider
+            if not chosen.__module__.startswith("jupyter_server."):
+                self.update_config(Config({"WorkbenchIdentityProvider": {"upstream_class": chosen}}))
         super().init_configurables()
-        self.identity_provider.token = self.token_in_use
+
+    def _write_browser_open_file(self, url: str, fh: Any) -> None:
+        # The browser that is opened is logged in; nobody else needs the token to be written down once more.
+        shown = url_concat(url, {"token": self.token_in_use}) if self.open_browser else url
+        super()._write_browser_open_file(shown, fh)
 
     def init_server_extensions(self) -> None:
         """The needed extensions are on beside those that were configured and found."""
@@ -124,6 +150,7 @@ def serve(  # noqa: PLR0913 - the options of the command
     with settings_file_named(data_dir, settings_file):
         schedules_from(read_settings(data_dir, settings_file).schedules)  # refused before anything is opened
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")  # Jupyter's own, at each start
+    warnings.filterwarnings("ignore", category=JupyterServerAuthWarning)  # about handlers that only our gate asks who
     logging.getLogger("tornado.general").addFilter(_is_not_about_pings)
     inherited = os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
     given = token or inherited

@@ -145,6 +145,13 @@ class RoomSocket(SocketHandler):
             self._membership.refuse(error, _close_code(error))
         return None
 
+    def dismiss(self, error: WorkbenchError) -> None:
+        """The member hears nothing more, whatever still waits to be sent; then the connection is closed."""
+        membership, self._membership = self._membership, None
+        if membership is not None:
+            membership.leave()
+        super().dismiss(error)
+
     def on_pong(self, data: bytes) -> None:
         """The member lives, and its round-trip time is known."""
         if self._membership is not None:

@@ -49,6 +49,23 @@ class Admission(JupyterHandler):
             raise NotAllowed("The server's authorizer refuses this.", resource=resource, action=action)
         return caller
 
+    def check_still_admitted(self) -> None:
+        """The caller is still who it was when it was admitted, with the same rights: asked after each long wait.
+
+        Raises:
+            NotLoggedIn: The login has ended, or has other rights now.
+        """
+        stands = getattr(self.identity_provider, "stands", None)
+        if stands is not None and not stands(self.current_user, self.request):
+            raise NotLoggedIn("Your login has ended, or its rights are other ones now.")
+
+    def note_refusal(self, error: BaseException | None) -> None:
+        """A refusal for lack of login or rights is in the audit record."""
+        note = getattr(self.identity_provider, "note", None)
+        if note is not None and failure_of(error).status in {401, 403}:
+            user = getattr(self, "_jupyter_current_user", None)
+            note("refused", self.request, getattr(user, "grant", None))
+
     def set_default_headers(self) -> None:
         """Nothing is cached, no content type is guessed, and each answer bears its request's id."""
         super().set_default_headers()
@@ -93,6 +110,7 @@ class Admission(JupyterHandler):
     ) -> None:
         """What nobody expected stands whole in the log, under the request's id; the rest in one line."""
         failure = failure_of(value)
+        self.note_refusal(value)
         where = f"{self.request.method} {self.request.path}"
         if failure.ours and value is not None:
             self.log.error("%s failed, requestId %s", where, self.request_id, exc_info=value)

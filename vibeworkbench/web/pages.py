@@ -14,7 +14,7 @@ from tornado.web import HTTPError
 
 from vibeworkbench.errors import WorkbenchError
 from vibeworkbench.web.admission import Admission
-from vibeworkbench.web.failures import failure_of
+from vibeworkbench.web.failures import NotLoggedIn, failure_of
 from vibeworkbench.web.roles import Caller, Role
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,7 +26,7 @@ _SECRETS = frozenset({"token", "_xsrf"})
 _environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
 
 
-def page(name: str, **facts: Any) -> str:
+def page(name: str, /, **facts: Any) -> str:
     """The HTML of one of our own pages.
 
     Args:
@@ -52,8 +52,48 @@ def login_address(base_url: str, asked: str) -> str:
     return f"{base_url}login?next={quote(target, safe='')}"
 
 
-class PageHandler(Admission):
-    """A handler of HTML pages: strangers are led to the login, and whoever lacks the right reads so.
+class Page(Admission):
+    """A handler that answers with HTML, its failures too. Whom it admits is up to those that derive from it."""
+
+    def is_stranger(self) -> bool:
+        """Whether nobody vouches for the caller."""
+        return getattr(self, "_jupyter_current_user", None) is None
+
+    def send_to_login(self) -> None:
+        """A browser is led to the login and from there back.
+
+        Raises:
+            NotLoggedIn: The method does more than read.
+        """
+        if self.request.method not in {"GET", "HEAD"}:
+            raise NotLoggedIn("Log in first.")
+        self.redirect(login_address(self.base_url, self.request.uri or self.base_url))
+
+    @property
+    def content_security_policy(self) -> str:
+        """What the page may do; pages with scripts of their own say theirs."""
+        return content_security_policy()
+
+    def show(self, name: str, /, **facts: Any) -> None:
+        """One of our own pages is sent."""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", content_security_policy())
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.finish(page(name, base_url=self.base_url, **facts))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """The failure is sent as a page that holds no detail, no path and no secret."""
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else HTTPError(status_code)
+        failure = failure_of(error)
+        self.set_status(failure.status)
+        self._say_how_to_go_on(failure)
+        sentence = failure.message if isinstance(error, WorkbenchError) else ""
+        about = {"status_code": failure.status, "sentence": sentence, "request_id": self.request_id}
+        self.show("error.html", logged_in=not self.is_stranger(), **about)
+
+
+class PageHandler(Page):
+    """A page for callers with a role: strangers are led to the login, and whoever lacks the right reads so.
 
     ``caller`` is set, and has ``role``, before any method runs.
     """
@@ -76,42 +116,3 @@ class PageHandler(Admission):
         elif not self._finished:
             action = HTTP_METHOD_TO_AUTH_ACTION[self.request.method or "GET"]
             self.caller = await self.caller_for(self.role, action)
-
-    def is_stranger(self) -> bool:
-        """Whether nobody vouches for the caller."""
-        return getattr(self, "_jupyter_current_user", None) is None
-
-    def send_to_login(self) -> None:
-        """A browser is led to the login and from there back.
-
-        Raises:
-            HTTPError: The method reads nothing (401).
-        """
-        if self.request.method not in {"GET", "HEAD"}:
-            raise HTTPError(401)
-        self.redirect(login_address(self.base_url, self.request.uri or self.base_url))
-
-    @property
-    def content_security_policy(self) -> str:
-        """What the page may do; pages with scripts of their own say theirs."""
-        return content_security_policy()
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """The failure is sent as a page that holds no detail, no path and no secret."""
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else HTTPError(status_code)
-        failure = failure_of(error)
-        self.set_status(failure.status)
-        self._say_how_to_go_on(failure)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", content_security_policy())
-        sentence = failure.message if isinstance(error, WorkbenchError) else ""
-        self.finish(
-            page(
-                "error.html",
-                base_url=self.base_url,
-                status_code=failure.status,
-                sentence=sentence,
-                request_id=self.request_id,
-                logged_in=not self.is_stranger(),
-            )
-        )

@@ -31,6 +31,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
 
     caller: Caller
     """Who is connected; set before ``joined``."""
+    _refusal: WorkbenchError | None = None
 
     @allow_unauthenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -41,11 +42,11 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
             NotAllowed: It comes from a page of a foreign origin.
         """
         self._refuse_strangers()
-        self._refusal: WorkbenchError | None = None
         try:
             self.caller = await self.admitted(**kwargs)
         except WorkbenchError as error:
             self._refusal = error
+            self.note_refusal(error)
         await super().get(*args, **kwargs)
 
     def _refuse_strangers(self) -> None:
@@ -90,6 +91,11 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
     async def joined(self, **path: str) -> None:
         """The caller is connected; path parameters are in snake_case."""
         raise NotImplementedError
+
+    def dismiss(self, error: WorkbenchError) -> None:
+        """The caller's rights have ended: so does the connection, with the reason, even if it is only being made."""
+        self._refusal = error
+        self.refuse(error)
 
     def refuse(self, error: WorkbenchError) -> None:
         """The connection is closed with the code and the sentence of ``error``."""
