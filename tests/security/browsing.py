@@ -1,0 +1,80 @@
+"""The login page as a browser uses it: its form, its cookies, its XSRF token."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import httpx
+
+from tests.servers import Server
+
+PASSWORD = "correct horse battery staple"
+
+
+class Form(HTMLParser):
+    """The fields of a page's form: name → what stands in them; and which is of which type."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.types: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An input is known by its name."""
+        given = dict(attrs)
+        if tag == "input" and (name := given.get("name")):
+            self.fields[name] = given.get("value") or ""
+            self.types[name] = given.get("type") or "text"
+
+    def named(self, kind: str) -> str:
+        """The first field of a type."""
+        return next(name for name, found in self.types.items() if found == kind)
+
+
+def browser(server: Server, source: str = "127.0.0.1") -> httpx.Client:
+    """A client with a cookie jar that calls from this loopback address; it follows no redirect."""
+    transport = httpx.HTTPTransport(local_address=source)
+    return httpx.Client(base_url=server.url, transport=transport, timeout=60)
+
+
+def submit(client: httpx.Client, name: str, password: str, leads_to: str | None = None) -> httpx.Response:
+    """The answer to the login form, filled in; with ``""`` for a name it is that for a token."""
+    parameters = {} if leads_to is None else {"next": leads_to}
+    page = client.get("login", params=parameters)
+    assert page.status_code == 200, page.text
+    form = Form(page.text)
+    filled = {**form.fields, form.named("text"): name, form.named("password"): password}
+    return client.post("login", params=parameters, data=filled)
+
+
+def login(server: Server, name: str, password: str = PASSWORD, source: str = "127.0.0.1") -> httpx.Client:
+    """A browser in which ``name`` is logged in."""
+    client = browser(server, source)
+    answer = submit(client, name, password)
+    assert answer.status_code in (302, 303), answer.text
+    return client
+
+
+def xsrf(client: httpx.Client) -> dict[str, str]:
+    """The header that a page of ours sends with a write."""
+    return {"X-XSRFToken": client.cookies["_xsrf"]}
+
+
+def person(server: Server, name: str, role: str, password: str | None = PASSWORD) -> None:
+    """``name`` can log in, and has this role."""
+    asked = {"role": role, **({"password": password} if password else {})}
+    with server.http() as admin:
+        answer = admin.put(f"api/roles/{name}", json=asked)
+    assert answer.status_code == 200, answer.text
+
+
+def session_cookies(client: httpx.Client) -> dict[str, str]:
+    """The cookies that vouch for a caller: all but the XSRF token."""
+    return {cookie.name: cookie.value or "" for cookie in client.cookies.jar if cookie.name != "_xsrf"}
+
+
+def replayed(server: Server, cookies: dict[str, str], path: str = "vibeworkbench/api/status") -> httpx.Response:
+    """What a thief gets for these cookies."""
+    with httpx.Client(base_url=server.url, cookies=cookies, timeout=60) as thief:
+        return thief.get(path)
