@@ -1,7 +1,8 @@
 /**
- * Bundles each panel into vibeworkbench/panels/static/, where the server extension serves it.
+ * Bundles each panel, and what published pages run, into vibeworkbench/panels/static/, where the server extension serves it.
  *
  * A panel is one self-contained ES module: its style sheet and lit-html are inside, nothing is loaded from elsewhere.
+ * Published pages link their style sheets, so that they are painted before a program runs.
  */
 import { readdir, rm } from "node:fs/promises";
 import { basename } from "node:path";
@@ -9,31 +10,41 @@ import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 
 const PANELS = ["ops"];
+const PAGE = ["page_address", "page", "page_widgets"];
+const STYLES = ["page", "page_widgets"];
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const sources = fileURLToPath(new URL("../vibeworkbench/panels/", import.meta.url));
 const outdir = `${sources}static`;
 
 /** @type {import("esbuild").BuildOptions} */
-const options = {
+const both = {
   absWorkingDir: here,
-  entryPoints: PANELS.map((name) => `${sources}${name}.js`),
   outdir,
   bundle: true,
-  format: "esm",
-  target: "es2022",
   minify: true,
   charset: "utf8",
   legalComments: "eof",
-  loader: { ".css": "text" },
   nodePaths: [`${here}node_modules`],
   logLevel: "info",
 };
+/** @type {import("esbuild").BuildOptions[]} */
+const builds = [
+  {
+    ...both,
+    entryPoints: [...PANELS, ...PAGE].map((name) => `${sources}${name}.js`),
+    format: "esm",
+    target: "es2022",
+    loader: { ".css": "text" },
+  },
+  // No target: what browsers understand (nesting, light-dark) is left as it is written.
+  { ...both, entryPoints: STYLES.map((name) => `${sources}${name}.css`) },
+];
 
 if (process.argv.includes("--watch")) {
-  await (await context(options)).watch();
+  for (const options of builds) await (await context(options)).watch();
 } else {
-  const { metafile } = await build({ ...options, metafile: true });
-  const made = new Set(Object.keys(metafile?.outputs ?? {}).map((path) => basename(path)));
+  const built = await Promise.all(builds.map((options) => build({ ...options, metafile: true })));
+  const made = new Set(built.flatMap(({ metafile }) => Object.keys(metafile?.outputs ?? {}).map((path) => basename(path))));
   for (const name of await readdir(outdir)) if (!made.has(name)) await rm(`${outdir}/${name}`);
 }
