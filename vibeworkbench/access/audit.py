@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,10 @@ COALESCED_WITHIN = timedelta(minutes=1)
 """The same event within a minute of its first time counts up and makes no new entry."""
 REMEMBERED = 10_000
 """Entries in memory that may still count up or wait to be written; events beyond are counted as lost."""
+SPREAD = 50
+"""Different subjects of one kind, identity and address within a minute; beyond, they are one entry, ``MANY``. Whoever
+asks for a thousand addresses that do not exist must not fill the record with them."""
+MANY = "(many)"
 LOST = "lost"
 """Kind of the entry that says how many events could not be kept."""
 
@@ -49,6 +54,7 @@ class Audit:
         self._settings = settings
         self._clock = clock
         self._open: dict[AuditEvent, _Open] = {}
+        self._spread: Counter[tuple[str, str, str]] = Counter()
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
@@ -74,6 +80,8 @@ class Audit:
         """The event is in the record as soon as storage takes it."""
         now = self._clock()
         event = _recordable(event)
+        if event not in self._open and self._spread[_source(event)] >= SPREAD:
+            event = replace(event, name=event.name if event.identity else "", subject=MANY)
         known = self._open.get(event)
         if known is not None and timedelta(0) <= now - known.entry.first_at < COALESCED_WITHIN:
             known.entry = replace(known.entry, count=known.entry.count + 1, last_at=now)
@@ -84,8 +92,19 @@ class Audit:
         elif known is None and not self._has_room(now):
             self.lost_count += 1
         else:
-            self._open[event] = _Open(AuditEntry(uuid.uuid4().hex, event, 1, now, now))
+            self._put(event, AuditEntry(uuid.uuid4().hex, event, 1, now, now))
         self._wake.set()
+
+    def _put(self, event: AuditEvent, entry: AuditEntry) -> None:
+        if event not in self._open:
+            self._spread[_source(event)] += 1
+        self._open[event] = _Open(entry)
+
+    def _drop(self, event: AuditEvent) -> None:
+        del self._open[event]
+        self._spread[_source(event)] -= 1
+        if not self._spread[_source(event)]:
+            del self._spread[_source(event)]
 
     def _has_room(self, now: datetime) -> bool:
         """Whether another entry can be kept; for it, written ones are forgotten, those whose minute is over first."""
@@ -96,7 +115,7 @@ class Audit:
         written = [event for event, each in self._open.items() if each.is_written]
         over = [event for event in written if now - self._open[event].entry.first_at >= COALESCED_WITHIN]
         for event in over or written:
-            del self._open[event]
+            self._drop(event)
         self._is_full = not written
         return bool(written)
 
@@ -129,7 +148,7 @@ class Audit:
             now, lost = self._clock(), AuditEvent(LOST)
             known = self._open.get(lost)
             if known is None or known.is_written:
-                self._open[lost] = _Open(AuditEntry(uuid.uuid4().hex, lost, self.lost_count, now, now))
+                self._put(lost, AuditEntry(uuid.uuid4().hex, lost, self.lost_count, now, now))
             else:
                 known.entry = replace(known.entry, count=known.entry.count + self.lost_count, last_at=now)
             self.lost_count = 0
@@ -137,8 +156,8 @@ class Audit:
     def _forget_over(self) -> None:
         now = self._clock()
         for event, each in list(self._open.items()):
-            if each.is_written and now - each.entry.first_at >= COALESCED_WITHIN:
-                del self._open[event]
+            if each.is_written and not timedelta(0) <= now - each.entry.first_at < COALESCED_WITHIN:
+                self._drop(event)
 
     async def forget(self) -> None:
         """What is too old or too much is gone."""
@@ -176,6 +195,10 @@ class Audit:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _source(event: AuditEvent) -> tuple[str, str, str]:
+    return event.kind, event.identity, event.address
 
 
 def _recordable(event: AuditEvent) -> AuditEvent:

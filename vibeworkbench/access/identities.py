@@ -84,6 +84,10 @@ class Identities:
         role = highest([self._groups[group] for group in groups if group in self._groups])
         return found or (None if role is None else Grant(user_identity(person), person, role, _OF_GROUPS))
 
+    def is_name(self, name: str) -> bool:
+        """Whether somebody is called so, as far as the database and the settings say."""
+        return name in self.known.people or name in self._roles
+
     def of(self, identity: str) -> Grant | None:
         """The grant of an identity."""
         kind, _, rest = identity.partition(":")

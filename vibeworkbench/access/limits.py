@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,15 +72,27 @@ class LoginLimits:
             self._failures.popitem(last=False)
 
     def succeeded(self, address: str, name: str = "") -> None:
-        """A login from there, under that name, has succeeded: their failures are forgiven."""
-        for key, _, _ in self._keys(address, name):
+        """A login from there, under that name, has succeeded.
+
+        The name's failures are forgiven; of the address's, only this attempt is taken back: whoever has an account of
+        their own must not log in between two guesses to be trusted anew.
+        """
+        ours, *of_name = (key for key, _, _ in self._keys(address, name))
+        for key in of_name:
             self._failures.pop(key, None)
+        before = self._failures.pop(ours, None)
+        if before is not None and before.count > 1:
+            self._failures[ours] = _Failures(before.count - 1, self._clock())
 
     def _keys(self, address: str, name: str) -> Iterator[tuple[str, int, float]]:
         settings = self._settings
         yield f"address {network_of(address)}", settings.attempts, settings.longest_wait_s
         if name:
-            yield f"name {name[:256]}", settings.name_attempts, settings.longest_wait_s * _NAME_SHARE
+            yield (
+                f"name {unicodedata.normalize('NFC', name[:256])}",
+                settings.name_attempts,
+                settings.longest_wait_s * _NAME_SHARE,
+            )
 
 
 def network_of(address: str) -> str:

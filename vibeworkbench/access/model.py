@@ -295,9 +295,12 @@ def scope_words(scope: Scope | None) -> list[str]:
 
 def recordable(text: str, length: int) -> str:
     """``text`` as a record may hold it: one line, no more than ``length`` characters, no query string, no token."""
-    plain = _SECRET.sub(f"{TOKEN_PREFIX}...", text.partition("?")[0])
-    shown = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(each) in _HIDDEN else each for each in plain)
-    return shown[:length]
+    plain = _SECRET.sub(f"{TOKEN_PREFIX}...", text[: 4 * length].partition("?")[0])
+    if not (plain.isascii() and plain.isprintable()):
+        plain = "".join(
+            "\N{REPLACEMENT CHARACTER}" if unicodedata.category(each) in _HIDDEN else each for each in plain
+        )
+    return plain[:length]
 
 
 _HIDDEN = _UNSEEN - {"Zs", "Cn", "Co"}

@@ -6,40 +6,38 @@ server's own. While the database is away, whoever was known stays known.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from vibeworkbench.access import records
 from vibeworkbench.access.account import account_name
 from vibeworkbench.access.audit import Audit
 from vibeworkbench.access.identities import Identities, RoomsOf, session_of
+from vibeworkbench.access.keeper import REFRESH_S, Keeper, Listener
 from vibeworkbench.access.lending import Lending, Lent, new_token
 from vibeworkbench.access.limits import LoginLimits
-from vibeworkbench.access.model import SERVER, AuditEvent, Grant, Known, Person, Token, digest, scope_words, valid_name
+from vibeworkbench.access.model import (
+    SERVER,
+    AuditEvent,
+    Grant,
+    Person,
+    Token,
+    digest,
+    name_of,
+    scope_words,
+    valid_name,
+)
 from vibeworkbench.access.passwords import Passwords
-from vibeworkbench.errors import Conflict, InvalidInput, NotFound, Unavailable
+from vibeworkbench.errors import Conflict, InvalidInput, NotFound
 from vibeworkbench.settings import AccessSettings
 from vibeworkbench.storage.records import Database, Transaction
 from vibeworkbench.web.roles import Caller, Role, Scope
 
-REFRESH_S = 2.0
-"""How soon this server knows what another one on the same database has changed."""
-USES_INTERVAL_S = 60.0
-"""How often it is written when tokens were last used."""
-FORGET_INTERVAL_S = 600.0
 _TOKEN_LENGTH = 1024
-
-Listener = Callable[[frozenset[str]], None]
-Change = Callable[[Transaction], None]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +86,18 @@ class Access:
         self.settings = settings
         self.limits = LoginLimits(settings.login, time.monotonic)
         self.audit = Audit(database=database, settings=settings.audit, clock=clock)
-        self.stale_since: datetime | None = None
-        """Since when the database has not answered: what other servers changed since then is not known here."""
         self._database = database
         self._clock = clock
-        self._refresh_s = refresh_s
         self._identities = Identities(settings, clock)
         self._lending = Lending(self._identities.standing_of)
         self._passwords = Passwords()
-        self._listeners: list[Listener] = []
-        self._used: dict[str, datetime] = {}
-        self._wake = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
+        self._keeper = Keeper(
+            database=database,
+            identities=self._identities,
+            clock=clock,
+            keep=timedelta(days=settings.audit.keep_days),
+            refresh_s=refresh_s,
+        )
 
     async def start(self) -> None:
         """What the database says is known, and stays so.
@@ -107,21 +105,19 @@ class Access:
         Raises:
             Unavailable: The storage does not answer.
         """
-        self._learn(await self._database.read(records.known))
+        await self._keeper.start()
         self.audit.start()
-        self._loop = asyncio.create_task(self._watch(), name="access")
 
     async def stop(self) -> None:
         """Nothing is looked at any more; what was noted is written if storage takes it."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            try:
-                await self._store_uses()
-            except Unavailable as error:
-                log.warning("access: when tokens were last used is not written: %s", error.message)
+        await self._keeper.stop()
         await self.audit.stop()
         self._passwords.close()
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """Since when the database has not answered: what other servers changed since then is not known here."""
+        return self._keeper.stale_since
 
     # Identifying: synchronous, from memory
 
@@ -132,7 +128,7 @@ class Access:
         key = digest(token)
         found = self._identities.by_hash(key)
         if found is not None and found.identity != SERVER:
-            self._used[found.identity] = self._clock()
+            self._keeper.note_use(found.identity)
         return found or self._lending.by_hash(key)
 
     def by_name(self, name: str, groups: Collection[str] = ()) -> Grant | None:
@@ -163,12 +159,7 @@ class Access:
         ended = session_of(session)
         if ended is None or ended.expires_at <= self._clock():
             return
-        self._identities.ended_here[ended.session_id] = ended
-        self._tell(frozenset({ended.identity}))
-        try:
-            await self._store_ended()
-        except Unavailable as error:
-            log.warning("access: a logout is known to this server only, for now: %s", error.message)
+        await self._keeper.end(ended)
 
     async def password_grant(self, name: str, password: str) -> Grant | None:
         """What the person may who has this password; ``None`` when the name, the password or both are wrong.
@@ -176,7 +167,7 @@ class Access:
         Raises:
             LimitExceeded: Too many passwords are being looked at.
         """
-        person = self._identities.known.people.get(name)
+        person = self._identities.known.people.get(name_of(name) or "")
         if not await self._passwords.fits(person.password_hash if person else None, password) or person is None:
             return None
         return self._identities.standing(person.identity, person.generation)  # as of now, and not as of before
@@ -194,15 +185,19 @@ class Access:
         self._identities.imply(rooms_of)
 
     def note(self, event: AuditEvent) -> None:
-        """The event is in the audit record as soon as storage takes it; never waits, never fails."""
-        self.audit.note(event)
+        """The event is in the audit record as soon as storage takes it; never waits, never fails.
+
+        A name that somebody claimed and that is nobody's is left out: it may be a password in the wrong field.
+        """
+        is_somebody = event.identity or self._identities.is_name(event.name)
+        self.audit.note(event if is_somebody else replace(event, name=""))
 
     def listen(self, changed: Listener) -> None:
         """``changed`` gets the identities whose rights changed or ended, or a session of which ended.
 
         Whoever is connected as one of them must be identified again, and go unless the same grant stands.
         """
-        self._listeners.append(changed)
+        self._keeper.listen(changed)
 
     # Changing: for admins
 
@@ -228,7 +223,7 @@ class Access:
             created_by=by.caller.name,
             expires_at=wanted.expires_at,
         )
-        await self._change(lambda transaction: records.add_token(transaction, added))
+        await self._keeper.change(lambda transaction: records.add_token(transaction, added))
         self._note("token-created", by, " ".join([added.token_id, added.role.name, *scope_words(added.scope)]))
         return added, text
 
@@ -249,15 +244,16 @@ class Access:
                 raise NotFound("There is no such token.", id=token_id)
             found.append(revoked)
 
-        await self._change(revoke)
+        await self._keeper.change(revoke)
         if found[0].revoked_at == now:
             self._note("token-revoked", by, token_id)
         return found[0]
 
     async def tokens(self, after: tuple[int, str] | None, limit: int) -> list[Token]:
         """At most ``limit`` tokens, ended ones too, newest first."""
-        await self._store_uses()
-        return await self._database.read(lambda connection: records.tokens(connection, after, limit))
+        found = await self._database.read(lambda connection: records.tokens(connection, after, limit))
+        used = self._keeper.used
+        return [replace(each, last_used_at=used.get(each.identity, each.last_used_at)) for each in found]
 
     def people(self) -> list[Person]:
         """The people of the database, by name."""
@@ -294,7 +290,7 @@ class Access:
             found.append(Person(name, role, generation, password_hash, now, by.caller.name))
             records.put_person(transaction, found[0])
 
-        await self._change(put)
+        await self._keeper.change(put)
         self._note("role-set", by, f"{name} {role.name}")
         return found[0]
 
@@ -313,101 +309,8 @@ class Access:
                 raise NotFound("There is no such name.", name=name)
             records.remove_person(transaction, name)
 
-        await self._change(remove)
+        await self._keeper.change(remove)
         self._note("role-removed", by, name)
-
-    async def _change(self, change: Change) -> None:
-        def work(transaction: Transaction) -> Known:
-            change(transaction)
-            return records.changed(transaction)
-
-        known = await self._database.write(work)
-        if known.revision > self._identities.known.revision:
-            self._learn(known)
 
     def _note(self, kind: str, by: By, subject: str) -> None:
         self.note(AuditEvent(kind, by.caller.identity, by.caller.name, by.address, subject))
-
-    # In the background
-
-    def _learn(self, known: Known) -> None:
-        self._tell(self._identities.know(known))
-        self._wake.set()
-
-    def _tell(self, identities: frozenset[str]) -> None:
-        if not identities:
-            return
-        for changed in self._listeners:
-            try:
-                changed(identities)
-            except Exception:  # border: one listener's failure must not keep the others' sockets open
-                log.exception("access: a listener failed")
-
-    async def _watch(self) -> None:
-        uses_at_s = forget_at_s = refresh_at_s = 0.0
-        clock = asyncio.get_running_loop().time
-        while True:
-            self._wake.clear()
-            self._tell(self._identities.expired())
-            if clock() >= refresh_at_s:
-                refresh_at_s = clock() + self._refresh_s
-                await self._in_background(self._refresh)
-            if clock() >= uses_at_s:
-                uses_at_s = clock() + USES_INTERVAL_S
-                await self._in_background(self._store_uses)
-            if clock() >= forget_at_s:
-                forget_at_s = clock() + FORGET_INTERVAL_S
-                await self._in_background(self._forget)
-            await self._woken(refresh_at_s - clock())
-
-    async def _woken(self, limit_s: float) -> None:
-        expiry_at = self._identities.next_expiry_at()
-        due_s = limit_s if expiry_at is None else (expiry_at - self._clock()).total_seconds()
-        try:
-            async with asyncio.timeout(max(0.0, min(limit_s, due_s))):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
-    async def _in_background(self, work: Callable[[], Any]) -> None:
-        try:
-            await work()
-        except Unavailable as error:
-            if self.stale_since is None:
-                log.warning("access: %s", error.message)
-                self.stale_since = self._clock()
-        except Exception:  # a background loop's border: one failure must not end all refreshing
-            log.exception("access: background work failed")
-
-    async def _refresh(self) -> None:
-        before = self._identities.known
-        known = await self._database.read(partial(_if_changed, before.revision))
-        self.stale_since = None
-        if known is not None and self._identities.known is before:  # else a change of our own is newer than the look
-            self._learn(known)
-        if self._identities.ended_here:
-            await self._store_ended()
-
-    async def _store_ended(self) -> None:
-        ended = list(self._identities.ended_here.values())
-        await self._change(lambda transaction: records.end_sessions(transaction, ended))
-
-    async def _store_uses(self) -> None:
-        used, self._used = self._used, {}
-        stored = [(identity.removeprefix("token:"), at) for identity, at in used.items()]
-        if not stored:
-            return
-        try:
-            await self._database.write(lambda transaction: records.note_uses(transaction, stored))
-        except Unavailable:
-            self._used = {**used, **self._used}
-            raise
-
-    async def _forget(self) -> None:
-        now = self._clock()
-        before = now - timedelta(days=self.settings.audit.keep_days)
-        await self._change(lambda transaction: records.forget_ended(transaction, now, before))
-
-
-def _if_changed(revision: int, connection: Any) -> Known | None:
-    return None if records.present_revision(connection) == revision else records.known(connection)
