@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
@@ -133,14 +133,13 @@ class Crowd:
 
     Args:
         script: What each of them does.
-        say: Makes the server say the next numbered message in the speaking room.
+        hearing: The messages that the speaking room of that server says.
     """
 
-    def __init__(self, script: Script, say: Callable[[], None]) -> None:
+    def __init__(self, script: Script, hearing: Hearing) -> None:
         self.viewers: list[Viewer] = []
-        self.hearing = Hearing()
+        self.hearing = hearing
         self.script = script
-        self._say = say
         self._pinging: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -183,15 +182,10 @@ class Crowd:
         started = time.perf_counter()
         for number in range(count):
             await asyncio.sleep(max(0.0, started + number * every_s - time.perf_counter()))
-            self.say()
+            self.hearing.say()
         await self.caught_up()
         await asyncio.sleep(max(0.0, started + count * every_s - time.perf_counter()))
         return list(self.hearing.latencies_ms)
-
-    def say(self) -> None:
-        """The next message is said."""
-        self.hearing.sent_at.append(time.perf_counter())
-        self._say()
 
     async def caught_up(self) -> None:
         """Every viewer has every message.
@@ -213,7 +207,7 @@ class Crowd:
         for viewer in self.viewers:
             viewer.cut()
         await asyncio.sleep(0)
-        self.say()
+        self.hearing.say()
         started = time.perf_counter()
         await _all(viewer.join() for viewer in self.viewers)
         await self.caught_up()

@@ -7,7 +7,7 @@ import base64
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from benchmarks.load import MARK, masked
@@ -83,16 +83,25 @@ async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> byt
 
 
 class Hearing:
-    """What all of a crowd's sockets hear of the numbered messages.
+    """The numbered messages of one server, and what all sockets hear of them.
+
+    Args:
+        say: Makes the server say the next one.
 
     Attributes:
-        sent_at: When each number was said, by the clock that ``time.perf_counter`` reads.
+        sent_at: When each was said, by the clock that ``time.perf_counter`` reads.
         latencies_ms: From there until a socket had it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[], None]) -> None:
         self.sent_at: list[float] = []
         self.latencies_ms: list[float] = []
+        self._say = say
+
+    def say(self) -> None:
+        """The next message is said."""
+        self.sent_at.append(time.perf_counter())
+        self._say()
 
 
 class RoomSocket(asyncio.Protocol):

@@ -48,7 +48,7 @@ class Watched:
 
     def say(self) -> None:
         """The ops room hears one more numbered message, by the way of all messages: commit, feed, broadcast."""
-        self.server.process.send_signal(signal.SIGUSR1)
+        self.server.process.send_signal(signal.SIGRTMIN)
 
 
 @contextmanager

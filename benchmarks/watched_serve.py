@@ -1,7 +1,7 @@
 """``vibeworkbench serve`` with a clock in each callback of its event loop: how much CPU did the longest one use?
 
 The loop's thread CPU time is read around every callback; at SIGUSR2 the longest ones are written to the file that
-``BENCH_CALLBACKS`` names and the record starts anew. At SIGUSR1 one numbered message is said in the ops room.
+``BENCH_CALLBACKS`` names and the record starts anew. At SIGRTMIN one numbered message is said in the ops room.
 """
 
 from __future__ import annotations
@@ -61,5 +61,5 @@ def _asked_to_speak(*_: Any) -> None:
 
 asyncio.Handle._run = _timed_run  # noqa: SLF001  # the same
 signal.signal(signal.SIGUSR2, _write)
-signal.signal(signal.SIGUSR1, _asked_to_speak)
+signal.signal(signal.SIGRTMIN, _asked_to_speak)
 sys.exit(main())
