@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,10 @@ import vibeworkbench
 from vibeworkbench.access import routes as access_routes
 from vibeworkbench.access.model import refuse_meaningless
 from vibeworkbench.access.service import Access
+from vibeworkbench.dashboards import routes as dashboard_routes
+from vibeworkbench.dashboards.service import Dashboards
+from vibeworkbench.dashboards.site import Rights
+from vibeworkbench.dashboards.site import Site as DashboardSite
 from vibeworkbench.errors import InvalidInput, Unavailable
 from vibeworkbench.ops import room as ops_room
 from vibeworkbench.ops import routes as ops_routes
@@ -162,10 +166,27 @@ def upgrade_database(data_dir: Path, settings: Settings) -> Revision:
     return before
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The Jupyter server that a workbench is in.
+
+    Attributes:
+        facts: What collectors are told of it.
+        root: The directory of its notebooks.
+        url: Its root URL as programs on this machine reach it, once it listens.
+        rights: The rights under which dashboards are rendered, where they are not the access service's to give.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    root: Path = field(default_factory=Path.cwd)
+    url: Callable[[], str] = lambda: ""
+    rights: Rights | None = None
+
+
 class Workbench:
     """All services of one server. Built by ``open``, then ``start``, then ``stop``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the services
         self,
         *,
         database: Database,
@@ -173,6 +194,7 @@ class Workbench:
         rooms: Rooms,
         ops: Ops,
         schedules: Schedules,
+        dashboards: Dashboards,
         registry: CollectorRegistry,
         failures: tuple[PluginFailure, ...] = (),
     ) -> None:
@@ -181,24 +203,26 @@ class Workbench:
         self.rooms = rooms
         self.ops = ops
         self.schedules = schedules
+        self.dashboards = dashboards
         self.registry = registry
         self.failures = failures
         self.started = False
         self._stops = AsyncExitStack()
 
     @classmethod
-    def open(cls, settings: Settings, data_dir: Path, server: Mapping[str, Any] | None = None) -> Workbench:
+    def open(cls, settings: Settings, data_dir: Path, host: Host | None = None) -> Workbench:
         """A workbench whose state is migrated and whose services are built; nothing runs yet.
 
         Args:
             settings: All settings.
             data_dir: Where the state lives, unless the settings name a database.
-            server: Facts about the Jupyter server for collectors; empty outside of one.
+            host: The Jupyter server that it is in; ``None`` outside of one.
 
         Raises:
             InvalidInput: A setting means nothing; ``field`` names it.
             Unavailable: The storage cannot be used now.
         """
+        host = host or Host()
         schedules = schedules_from(settings.schedules)
         refuse_meaningless(settings.access)
         database = open_database(settings.storage, data_dir)
@@ -208,14 +232,24 @@ class Workbench:
         rooms = Rooms(database=database, settings=settings.rooms, registry=registry)
         collectors = load_collectors(settings.ops.disabled_collectors)
         checks = load_checks(settings.ops.disabled_checks)
+        facts = dict(host.facts)
         ops = Ops(
             database=database,
             rooms=rooms,
             collectors=collectors,
             checks=checks,
             settings=settings.ops,
-            site=Site(server or {}, registry, clock),
+            site=Site(facts, registry, clock),
         )
+        dashboards = Dashboards(
+            database=database,
+            rooms=rooms,
+            ops=ops,
+            settings=settings.dashboards,
+            site=DashboardSite(host.root, host.url, host.rights or access, access.note, clock),
+        )
+        facts["dashboards"] = dashboards.facts
+        access.imply(dashboards.rooms_of)
         calendar = Schedules(database=database, ops=ops, schedules=schedules, clock=clock)
         for party in _parties(ops, calendar):
             rooms.register(party)
@@ -226,6 +260,7 @@ class Workbench:
             rooms=rooms,
             ops=ops,
             schedules=calendar,
+            dashboards=dashboards,
             registry=registry,
             failures=failures,
         )
@@ -241,6 +276,8 @@ class Workbench:
         await self.ops.start()
         self._stops.push_async_callback(self.schedules.stop)
         await self.schedules.start()
+        self._stops.push_async_callback(self.dashboards.stop)
+        await self.dashboards.start()
         self.started = True
 
     async def stop(self) -> None:
@@ -262,6 +299,7 @@ class Workbench:
                 "rooms": self._rooms,
                 "ops": self._ops,
                 "schedules": self._schedules,
+                "dashboards": self._dashboards,
             },
             registry=self.registry,
             document=lambda base_url: openapi.document(mounted, version=vibeworkbench.__version__, base_url=base_url),
@@ -270,6 +308,7 @@ class Workbench:
         mounted += ops_routes.routes(self.ops)
         mounted += room_routes.routes(self.rooms)
         mounted += schedule_routes.routes(self.schedules)
+        mounted += dashboard_routes.routes(self.dashboards)
         mounted += standing.routes(server)
         return mounted
 
@@ -307,6 +346,11 @@ class Workbench:
         if not self.schedules.alive:
             return Part("failed", "the clock does not run")
         return Part(facts={"nextFireAt": self.schedules.next_fire_at})
+
+    async def _dashboards(self) -> Part:
+        if not self.dashboards.alive:
+            return Part("failed", "dashboards are not looked at")
+        return Part(facts={"published": len(self.dashboards.shelf.standings)})
 
 
 _NOT_RUNNING = Part("failed", "the server is starting or stopping, or could not start")

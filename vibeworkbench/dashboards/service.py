@@ -172,7 +172,7 @@ class Dashboards:
         self._watch.news()
 
     def _note(self, kind: str, caller: Caller, subject: str) -> None:
-        self._site.rights.note(AuditEvent(kind, identity=caller.identity, name=caller.name, subject=subject))
+        self._site.note(AuditEvent(kind, identity=caller.identity, name=caller.name, subject=subject))
 
     # Rendering
 

@@ -23,10 +23,6 @@ class Rights(Protocol):
         """A token for something that acts for whoever has ``grant``."""
         ...
 
-    def note(self, event: AuditEvent) -> None:
-        """The event is in the audit record."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -36,10 +32,12 @@ class Site:
         root: The directory of its notebooks.
         url: Its root URL as programs on this machine reach it, once it listens.
         rights: Who may what.
+        note: Takes what the audit record is to hold; never waits.
         clock: The present instant, aware UTC.
     """
 
     root: Path
     url: Callable[[], str]
     rights: Rights
+    note: Callable[[AuditEvent], None]
     clock: Callable[[], datetime]

@@ -115,7 +115,7 @@ class Studio:
         log.warning("dashboard %s could not be rendered: %s", publication.name, failure.error)
         subject = f"{publication.name}: {failure.error}"
         event = AuditEvent("dashboard-render-failed", publication.publisher, publication.published_by, subject=subject)
-        self._site.rights.note(event)
+        self._site.note(event)
 
 
 def _made(reply: Rendered, *, title: str, tried: str, render_ms: float) -> Made:

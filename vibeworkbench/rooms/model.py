@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 
 from vibeworkbench.errors import InvalidInput, LimitExceeded, NotAllowed, NotFound
-from vibeworkbench.web.roles import Role
+from vibeworkbench.web.roles import Caller, Role
 
 RoomKey = tuple[str, str]
 """A room's address: its party's name and its own."""
@@ -56,6 +56,8 @@ class Party:
         snapshot: What a late member must know, as a function of a read transaction and the room's name; it is exact at
             the room's last ``seq`` of that transaction. ``None`` has nothing to tell.
         rooms: The names that exist; ``None`` means any.
+        admits_caller: Raises ``NotFound`` or ``NotAllowed`` when this caller may not join the room of that name, whose
+            role would let it in; ``None`` has no such rule.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Party:
     write: Role | None
     snapshot: Callable[[sa.Connection, str], Mapping[str, Any]] | None = None
     rooms: frozenset[str] | None = None
+    admits_caller: Callable[[Caller, str], None] | None = None
 
     @property
     def is_relay(self) -> bool:

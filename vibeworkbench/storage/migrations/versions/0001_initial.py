@@ -123,6 +123,54 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_revision")),
     )
     op.create_table(
+        "dashboard",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("stamp", sa.String(length=32), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("notebook", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("interactive", sa.Boolean(), nullable=False),
+        sa.Column("every", sa.String(length=256), nullable=False),
+        sa.Column("frame_ancestors", sa.Text(), nullable=False),
+        sa.Column("publisher", sa.String(length=256), nullable=False),
+        sa.Column("published_by", sa.String(length=256), nullable=False),
+        sa.Column("published_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("tried", sa.String(length=256), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("slot_us", sa.BigInteger(), nullable=False),
+        sa.Column("renderer", sa.String(length=256), nullable=True),
+        sa.Column("renderer_until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_dashboard")),
+    )
+    op.create_table(
+        "dashboard_asset",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("file", sa.String(length=128), nullable=False),
+        sa.Column("media_type", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("used_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["name"], ["dashboard.name"], name=op.f("fk_dashboard_asset_name_dashboard"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("name", "file", name=op.f("pk_dashboard_asset")),
+    )
+    op.create_table(
+        "dashboard_page",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("etag", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("page_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("rooms", sa.Text(), nullable=False),
+        sa.Column("rendered_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("render_ms", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["name"], ["dashboard.name"], name=op.f("fk_dashboard_page_name_dashboard"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_dashboard_page")),
+    )
+    op.create_table(
         "log_epoch",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.String(length=32), nullable=False),
@@ -269,6 +317,9 @@ def downgrade() -> None:
     op.drop_table("room_log")
     op.drop_table("looked_target")
     op.drop_table("log_epoch")
+    op.drop_table("dashboard_page")
+    op.drop_table("dashboard_asset")
+    op.drop_table("dashboard")
     op.drop_table("issue_revision")
     with op.batch_alter_table("issue", schema=None) as batch_op:
         batch_op.drop_index("ix_issue_watched")
