@@ -1,7 +1,7 @@
-"""The page of a published dashboard: an executed notebook becomes HTML that needs no kernel and nothing from elsewhere.
+"""The page of a published dashboard: an executed notebook as HTML that needs no kernel and nothing from elsewhere.
 
-Pure but for the files of this package: the same notebook makes the same page. Addresses in a page are relative to it, so
-that it does not depend on where the server stands.
+Pure but for the files of this package: the same notebook makes the same page. Addresses in a page are relative to it,
+so that it does not depend on where the server stands.
 """
 
 from __future__ import annotations
@@ -37,12 +37,7 @@ _STATE_WORDS = {
     State.failed: "The latest refresh failed",
     State.never: "Not ready yet",
 }
-_WAITING = {
-    State.failed: (
-        "Not ready",
-        "This dashboard could not be made. Its publisher has been told; it appears here by itself.",
-    ),
-}
+_FAILED = ("Not ready", "This dashboard could not be made; its publisher is told. It appears here by itself.")
 _NOT_YET = ("Not ready yet", "This dashboard is being made for the first time. It appears here by itself.")
 
 _environment = Environment(loader=FileSystemLoader(TEMPLATES / TEMPLATE), autoescape=True)
@@ -56,19 +51,17 @@ def page(notebook: NotebookNode, about: PageAbout) -> Page:
         about: What the page says about itself.
     """
     plotly = _plotly()
-    shown = shown_notebook(notebook, has_plotly=plotly is not None)
+    draws_figures = plotly is not None
+    shown = shown_notebook(notebook, draws_figures)
     states = widget_states(notebook)
     views = [view for cell in shown.cells for view in views_in(cell.get("outputs", ()))]
     widgets = kept_widgets(states, views, _FROM_PAGE + _STATIC, f"{about.name}/assets/")
-    models = frozenset(states)
-    shown.cells += [
-        captured_cell(each, outputs, models, plotly is not None) for each, outputs in widgets.outputs.items()
-    ]
-    assets = {**widgets.assets, **(_plotly_asset(plotly) if _has_figures(shown) else {})}
-    told = _told(
-        about, widgets, next((f"{about.name}/assets/{name}" for name in assets if name not in widgets.assets), "")
-    )
-    return Page(cells_page(_with_figures(shown), told).encode("utf-8", "replace"), assets, widgets.rooms)
+    captured = widgets.outputs.items()
+    shown.cells += [captured_cell(each, outputs, frozenset(states), draws_figures) for each, outputs in captured]
+    figures = _plotly_asset(plotly) if _has_figures(shown) else {}
+    told = _told(about, widgets, "".join(f"{about.name}/assets/{file}" for file in figures))
+    html = cells_page(_with_figures(shown), told)
+    return Page(html.encode("utf-8", "replace"), {**widgets.assets, **figures}, widgets.rooms)
 
 
 def content_security_policy(frame_ancestors: Sequence[str] = ()) -> str:
@@ -83,8 +76,8 @@ def content_security_policy(frame_ancestors: Sequence[str] = ()) -> str:
     rules = {
         "default-src": "'none'",
         "script-src": "'self'",
-        # Outputs bring style elements and attributes: pandas' styled tables, widgets' layouts. A style runs nothing, and
-        # can load nothing but what the other rules admit.
+        # Outputs bring style elements and attributes: pandas' styled tables, widgets' layouts. A style runs nothing,
+        # and loads nothing but what the other rules admit.
         "style-src": "'self' 'unsafe-inline'",
         "img-src": "'self' data: blob:",
         "media-src": "'self' data: blob:",
@@ -119,7 +112,7 @@ def index_page(entries: Sequence[IndexEntry], caller: str = "") -> bytes:
 
 def waiting_page(name: str, title: str, state: State) -> bytes:
     """The page of a dashboard that was not rendered yet; it gives way to the real one by itself."""
-    heading, sentence = _WAITING.get(state, _NOT_YET)
+    heading, sentence = _FAILED if state is State.failed else _NOT_YET
     return _own("waiting.html.j2", _frame(title, _FROM_PAGE, name=name), heading=heading, sentence=sentence)
 
 
@@ -177,8 +170,8 @@ def _instant(at: datetime) -> dict[str, str]:
 def _script_json(value: Any) -> str:
     r"""JSON that can stand in a script element of HTML, and in a script.
 
-    Source: HTML Living Standard, 4.12.1.3 (restrictions for contents of script elements): ``<`` is written as ``\u003c``,
-    which leaves neither ``</script`` nor ``<!--``. U+2028 and U+2029 end lines in scripts of old.
+    Source: HTML Living Standard, 4.12.1.3 (restrictions for contents of script elements): ``<`` is written as
+    ``\u003c``, which leaves neither ``</script`` nor ``<!--``. U+2028 and U+2029 end lines in scripts of old.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     for character in "<\u2028\u2029":

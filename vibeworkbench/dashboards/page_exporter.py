@@ -22,12 +22,12 @@ TEMPLATE = "published"
 
 def cells_page(notebook: NotebookNode, told: Mapping[str, Any]) -> str:
     """The page of a notebook whose outputs have one form each; ``told`` is what the template says beside the cells."""
-    exporter = _Exporter(extra_template_basedirs=[str(TEMPLATES)])
+    exporter = _Exporter(extra_template_basedirs=[str(TEMPLATES)])  # type: ignore[no-untyped-call]
     body, _resources = exporter.from_notebook_node(notebook, {"published": dict(told)})
     return body
 
 
-class _Exporter(TemplateExporter):  # type: ignore[misc]  # nbconvert's classes are typed as Any
+class _Exporter(TemplateExporter):
     """Not nbconvert's own for HTML: that one parses and rewrites the whole page, to ends that our template serves."""
 
     file_extension = ".html"
@@ -39,7 +39,7 @@ class _Exporter(TemplateExporter):  # type: ignore[misc]  # nbconvert's classes 
 
     def default_filters(self) -> Iterator[tuple[str, Any]]:
         """nbconvert's, with Markdown of our own, and outputs in the one form that they were left."""
-        yield from super().default_filters()
+        yield from super().default_filters()  # type: ignore[no-untyped-call]
         yield "markdown2html", markdown
         yield "filter_data_type", forms
         yield "highlight_code", Highlight2HTML()
@@ -49,7 +49,8 @@ class _Exporter(TemplateExporter):  # type: ignore[misc]  # nbconvert's classes 
         self._preprocessors = []
 
     def _init_resources(self, resources: dict[str, Any]) -> dict[str, Any]:
-        return {**super()._init_resources(resources), "should_sanitize_html": False, "should_not_encode_svg": False}
+        theirs = super()._init_resources(resources)  # type: ignore[no-untyped-call]
+        return {**theirs, "should_sanitize_html": False}
 
 
 def forms(output: Mapping[str, Any]) -> list[str]:

@@ -51,9 +51,9 @@ def source(text: str) -> str:
 
 
 def _clean(drawn: Element) -> bool:
-    """Whether every command was understood; texts and attributes hold nothing but what is drawn.
+    r"""Whether every command was understood; texts and attributes hold nothing but what is drawn.
 
-    The converter leaves entities in texts, does not escape anything, and makes links of ``\\href``.
+    The converter leaves entities in texts, does not escape anything, and makes links of ``\href``.
     """
     for each in drawn.iter():
         each.text = html.unescape(each.text) if each.text else each.text

@@ -12,18 +12,17 @@ from html.parser import HTMLParser
 
 SCRIPTED = "This output needs a script of its own, which published pages do not run."
 EMBEDDED = "Another page was embedded here, which published pages do not load."
+PICTURE = "A picture that is not part of this page."
 
-_LEFT_OUT = frozenset(
-    {"script", "iframe", "frame", "frameset", "object", "embed", "applet", "portal", "noscript", "title"}
-)
+_EMBEDDING = frozenset({"applet", "embed", "frame", "frameset", "iframe", "object", "portal"})
 _VOID_LEFT_OUT = frozenset({"base", "embed", "frame", "link", "meta"})
-_EMBEDDING = frozenset({"iframe", "frame", "object", "embed", "applet", "portal"})
+_LEFT_OUT = _EMBEDDING | {"noscript", "script", "title"}
 _VISIBLE = frozenset({"audio", "canvas", "hr", "img", "input", "math", "progress", "meter", "svg", "table", "video"})
 _LOADING = frozenset({"src", "srcset", "poster", "background", "data", "manifest", "longdesc"})
 _LEADING = frozenset({"href", "xlink:href", "action", "formaction"})
 _NEVER = frozenset({"srcdoc", "ping", "formaction", "nonce"})
 _HERE = re.compile(r"\s*(?:data|blob):", re.IGNORECASE)
-_ACTIVE = re.compile(r"(?:javascript|vbscript|data):", re.IGNORECASE)
+_ACTIVE = re.compile(r"(?:javascript|vbscript):", re.IGNORECASE)
 _BLANKS = re.compile(r"[\x00-\x20]+")
 _CSS_ELSEWHERE = re.compile(r"@import[^;]*(?:;|$)|url\(\s*['\"]?\s*(?!data:|#)[^)]*\)", re.IGNORECASE)
 
@@ -117,10 +116,9 @@ class _Reader(HTMLParser):
             return written
         named = dict(attrs)
         if tag == "img" and not _HERE.match(named.get("src") or ""):
-            return f'<span class="vw-left-out">{html.escape(named.get("alt") or "A picture that is not part of this page.")}</span>'
-        return (
-            f"<{tag}{''.join(_attribute(name, value) for name, value in kept)}{' /' if written.endswith('/>') else ''}>"
-        )
+            return f'<span class="vw-left-out">{html.escape(named.get("alt") or PICTURE)}</span>'
+        attributes = "".join(_attribute(name, value) for name, value in kept)
+        return f"<{tag}{attributes}{' /' if written.endswith('/>') else ''}>"
 
 
 def _harmless(name: str, value: str) -> bool:

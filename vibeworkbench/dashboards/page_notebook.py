@@ -53,7 +53,7 @@ def shown_notebook(notebook: NotebookNode, has_plotly: bool) -> NotebookNode:
 def captured_cell(model_id: str, outputs: list[Any], models: frozenset[str], has_plotly: bool) -> NotebookNode:
     """A cell of what an Output widget had captured; the template keeps it for the widget's views."""
     kept = [NotebookNode(each) for each in outputs if isinstance(each, Mapping)]
-    cell = new_code_cell(metadata=NotebookNode(vw_output=model_id))
+    cell: NotebookNode = new_code_cell(metadata=NotebookNode(vw_output=model_id))
     cell.outputs = list(_shown_outputs(kept, models, has_plotly))
     return cell
 

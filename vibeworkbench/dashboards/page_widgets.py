@@ -1,6 +1,6 @@
-"""What a page keeps of a notebook's widgets: those it shows, their programs as assets, what would need Python greyed out.
+"""What a page keeps of a notebook's widgets: those that it shows, with their programs as assets. Pure.
 
-Pure.
+What would need Python is greyed out.
 
 Source: https://github.com/jupyter-widgets/ipywidgets, packages/schema (the widget state in notebooks); anywidget 0.11.
 """
