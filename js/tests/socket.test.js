@@ -178,7 +178,7 @@ for (const code of [4400, 4401, 4403, 4404])
     const member = join();
     await member.until(() => member.room.connection.quality === "closed");
     assert.equal(member.room.connection.code, code);
-    assert.equal(member.room.connection.reason, "not today");
+    assert.equal(member.room.connection.reason, code === 4401 ? "You are not logged in." : "not today");
     member.window.dispatchEvent(new Event("online"));
     member.room.retryNow();
     assert.equal(server.handshakes.length, 1);

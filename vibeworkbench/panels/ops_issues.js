@@ -57,7 +57,7 @@ export function issueList(state, chosen, acts) {
         )}
       </ul>
       ${chosen.issues.length === 0 ? nobody(state, acts) : nothing} ${more(chosen.issues.length, state, acts)}
-      ${elsewhere(state, chosen)}
+      ${chosen.issues.length > 0 ? elsewhere(state, chosen.tally) : nothing}
     </section>
   `;
 }
@@ -236,7 +236,12 @@ function nobody(state, acts) {
       <p class="vw-empty-title">All is well</p>
       <p>No active issue. The last scan looked ${relative(state.lastScan.completedAt, state.nowMs)}.</p>
     </div>`;
-  if (whyNotRead(state, "Past issues") && ["resolved", "all"].includes(choice.state)) return nothing;
+  const why = choice.state === "resolved" || choice.state === "all" ? whyNotRead(state, "Past issues") : "";
+  if (why)
+    return html`<div class="vw-empty">
+      <p class="vw-empty-title">None while you watched</p>
+      <p>What resolves while you watch appears here. ${why}</p>
+    </div>`;
   return html`<div class="vw-empty">
     <p class="vw-empty-title">None</p>
     <p>${choice.state === "all" ? "No issue was ever filed." : `No issue is ${STATE_WORD[choice.state]}.`}</p>
@@ -262,9 +267,9 @@ function neverScanned(state, acts) {
  * What of the chosen issues is not here, and whose role it takes.
  *
  * @param {State} state
- * @param {{tally: ReturnType<typeof import("./ops_choice.js").tally>}} chosen
+ * @param {ReturnType<typeof import("./ops_choice.js").tally>} tally
  */
-function elsewhere(state, { tally }) {
+function elsewhere(state, tally) {
   if (mayRead(state)) return nothing;
   const past = state.choice.state === "resolved" || state.choice.state === "all";
   const here = [...state.issues.values()].filter((issue) => issue.state !== "resolved").length;

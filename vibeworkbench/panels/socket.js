@@ -226,8 +226,8 @@ export class Room {
   #end(code, reason) {
     this.#drop();
     for (const name of this.#timers.keys()) this.#stop(name);
-    const ended = code === UNKNOWN && this.#wasIn;
-    const said = ended ? "Your access has ended." : reason || (FINAL.get(code) ?? "");
+    const known = (code === UNKNOWN && this.#wasIn ? "Your access has ended." : FINAL.get(code)) ?? "";
+    const said = code === UNKNOWN ? known : reason || known;
     this.#show({ quality: "closed", transport: null, rttMs: null, retryAtMs: null, reason: said, code });
     this.#leaving.abort();
   }
