@@ -6,7 +6,7 @@ It lives in any Jupyter server: with JupyterLab and Voila beside it, or alone (s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,21 +16,26 @@ import msgspec
 from jupyter_core.paths import jupyter_runtime_dir, secure_write
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
-from tornado.web import RequestHandler
 from traitlets import Unicode
-from traitlets.config import Config
 
+from vibeworkbench.access.account import account_name
+from vibeworkbench.access.lending import Lent
+from vibeworkbench.access.model import SERVER, Grant
+from vibeworkbench.access.service import Access
+from vibeworkbench.dashboards import voila_pages
+from vibeworkbench.dashboards.kernels import House, Metrics
+from vibeworkbench.dashboards.voila import Door, Voila
 from vibeworkbench.errors import WorkbenchError
+from vibeworkbench.settings import VoilaSettings
 from vibeworkbench.web import edge
 from vibeworkbench.web.handlers import WEB_SETTINGS
 from vibeworkbench.web.identity import ACCESS
+from vibeworkbench.web.provider import WorkbenchIdentityProvider
+from vibeworkbench.web.roles import Role
 from vibeworkbench.web.routes import url_table
-from vibeworkbench.workbench import Workbench, default_data_dir, read_settings
+from vibeworkbench.workbench import Host, Workbench, default_data_dir, read_settings
 
 STATIC_FILES = Path(__file__).parent / "panels" / "static"
-VOILA_TEMPLATE = "vibeworkbench"
-"""Voila's Lab template without what it loads from other hosts, light or dark as the reader's system is."""
-
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - compared with, not listened on
 
 
@@ -65,15 +70,8 @@ class VibeworkbenchApp(ExtensionApp):
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         super()._link_jupyter_server_extension(serverapp)
-        own = {
-            "prelaunch_hook": prepare_voila,
-            "page_config_hook": configure_voila_page,
-            "template": VOILA_TEMPLATE,
-            "theme": "",  # neither light nor dark: our template follows the reader's system
-        }
-        voila = Config({"VoilaConfiguration": own})
-        voila.merge(serverapp.config)  # settings of one's own win
-        serverapp.update_config(Config({"VoilaConfiguration": voila.VoilaConfiguration}))
+        self.voila = Voila()
+        serverapp.update_config(self.voila.configuration(serverapp.config))
 
     def initialize_settings(self) -> None:
         """The workbench is built and its settings are where handlers look for them."""
@@ -87,14 +85,32 @@ class VibeworkbenchApp(ExtensionApp):
     def _open(self) -> None:
         data_dir = Path(self.data_dir).expanduser() if self.data_dir else default_data_dir()
         settings = read_settings(data_dir, Path(self.settings_file).expanduser() if self.settings_file else None)
-        self.workbench = Workbench.open(settings, data_dir, server_facts(self._server))
+        self.workbench = Workbench.open(settings, data_dir, host_of(self._server))
         self.settings[WEB_SETTINGS] = settings.web
         self.settings[ACCESS] = self.workbench.access
         self.edge = edge.open_for(self._server, self.workbench.access)
+        self._open_voila(settings.voila)
+
+    def _open_voila(self, settings: VoilaSettings) -> None:
+        server, workbench = self._server, self.workbench
+        shelf = workbench.dashboards.shelf
+        house = House(
+            lend=lending_of(server, workbench.access),
+            standing=workbench.access.by_token,
+            url=lambda: root_url(server),
+            settings=settings,
+            metrics=Metrics(workbench.registry),
+        )
+        door = Door(lambda: [each.publication for each in shelf.standings.values()])
+        self.voila.open(door, server.kernel_manager, house)
+        workbench.access.listen(self.voila.rights_changed)
+        self.edge.voila_admits, self.edge.kernel_owner = self.voila.admits, self.voila.kernel_owner
 
     def initialize_handlers(self) -> None:
         """Every address of the workbench is mounted below the server's ``base_url``."""
         self.handlers.extend(url_table(self.workbench.routes()))
+        if "voila.server_extension" in self._server.extension_manager.extensions:
+            self.handlers.extend(voila_pages.routes(self._server, self.voila))
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         try:
@@ -146,6 +162,48 @@ def root_url(server: ServerApp) -> str:
     return f"{scheme}://{host}:{server.port}{server.base_url}"
 
 
+class OneUser:
+    """The rights of a server whose identity provider is Jupyter's own: its one user's, opened with its one token.
+
+    Args:
+        server: The server.
+    """
+
+    def __init__(self, server: ServerApp) -> None:
+        self._server = server
+
+    def by_identity(self, identity: str) -> Grant | None:
+        """The one user, who may everything."""
+        return Grant(SERVER, account_name(), Role.admin, "")
+
+    def lend(self, grant: Grant, purpose: str) -> Lent:
+        """The server's own token: its provider knows no other."""
+        return Lent(edge.admin_token(self._server), purpose, lambda: None)
+
+
+def lending_of(server: ServerApp, access: Access) -> Callable[[Grant, str], Lent]:
+    """Lends tokens to kernels: the access service's; of a server with another provider, its own token to admins."""
+    if isinstance(server.identity_provider, WorkbenchIdentityProvider):
+        return access.lend
+    own = OneUser(server)
+    return lambda grant, purpose: own.lend(grant, purpose) if grant.role is Role.admin else Lent("", purpose, _nothing)
+
+
+def _nothing() -> None:
+    """Nothing was lent, and nothing has to end."""
+
+
+def host_of(server: ServerApp) -> Host:
+    """What the workbench is told of the server that it is in."""
+    is_ours = isinstance(server.identity_provider, WorkbenchIdentityProvider)
+    return Host(
+        facts=server_facts(server),
+        root=Path(server.root_dir),
+        url=lambda: root_url(server),
+        rights=None if is_ours else OneUser(server),
+    )
+
+
 def server_facts(server: ServerApp) -> Mapping[str, Any]:
     """What the jupyter collector is told: how to list kernels and terminals, and since when the server runs."""
 
@@ -177,19 +235,3 @@ def _pid(manager: Any, kernel_id: str) -> int | None:
         pid = manager.get_kernel(kernel_id).provisioner.pid
         return int(pid) if pid else None
     return None
-
-
-def prepare_voila(handler: RequestHandler, notebook: Any, cwd: str) -> None:
-    """A page that Voila serves has the XSRF cookie, without which its panels could write nothing.
-
-    Source: voila#1458; ``xsrf_token`` is a property that sets the cookie when it is read.
-    """
-    _ = handler.xsrf_token
-
-
-def configure_voila_page(page: Mapping[str, Any], **_about: Any) -> dict[str, Any]:
-    """A page that Voila serves draws formulas with the MathJax that Voila brings, and fetches none from another host.
-
-    Source: Voila 0.5's ``shouldUseMathJax2``: unless both options are null it loads MathJax from ``fullMathjaxUrl``.
-    """
-    return {**page, "fullMathjaxUrl": None, "mathjaxConfig": None}
