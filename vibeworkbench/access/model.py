@@ -24,7 +24,7 @@ _PARTY = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _ROOM = re.compile(r"[^\x00-\x20/\\\x7f-\x9f]{1,200}")
 _SECRET = re.compile(rf"{TOKEN_PREFIX}[A-Za-z0-9_-]{{8,}}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_PATTERN = re.compile(r"(/[A-Za-z0-9._~@+-]+)+(/\*\*)?")
+_PATTERN = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~@+-]+)+(/\*\*)?")
 _NO_NAME = re.compile(r"[/\\:,]")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
 """Unicode categories that no name holds: control, format, surrogate, private, unassigned, separators."""
