@@ -19,7 +19,7 @@ from vibeworkbench.access.lending import Lent
 from vibeworkbench.access.model import Grant
 from vibeworkbench.errors import NotAllowed, Unavailable
 from vibeworkbench.settings import VoilaSettings
-from vibeworkbench.web.identity import is_same
+from vibeworkbench.web.identity import WorkbenchUser, caller_of, is_same
 
 URL_VARIABLE = "VIBEWORKBENCH_URL"
 TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
@@ -54,7 +54,6 @@ class House:
     """What the workbench gives to kernels.
 
     Attributes:
-        grant_of: The rights of whoever sent the request that a handler answers; ``None`` when nobody vouches for them.
         lend: A token with the rights of a grant, for a purpose.
         standing: What a token opens now; ``None`` when it opens nothing any more.
         url: The server's root, as kernels on this machine reach it.
@@ -62,7 +61,6 @@ class House:
         metrics: What is counted.
     """
 
-    grant_of: Callable[[RequestHandler], Grant | None]
     lend: Callable[[Grant, str], Lent]
     standing: Callable[[str], Grant | None]
     url: Callable[[], str]
@@ -197,7 +195,7 @@ class OwnedKernels(AsyncMappingKernelManager):
             if voila:
                 raise Unavailable("The server is starting or could not start.")
             return environment
-        grant = None if handler is None else self.house.grant_of(handler)
+        grant = None if handler is None else grant_behind(handler)
         if voila:
             self._refuse_voila(grant)
         owned = Owned(kernel_id, grant, voila=voila, page=handler if voila else None)
@@ -346,6 +344,15 @@ class OwnedKernels(AsyncMappingKernelManager):
             watcher.end(ENDED, "This page's kernel has ended.")
         if self.house is not None:
             self.house.metrics.kernels.set(self._page_count())
+
+
+def grant_behind(handler: RequestHandler) -> Grant | None:
+    """The rights of whoever sent the request that ``handler`` answers; ``None`` when nobody vouches for them."""
+    user = handler.current_user
+    if isinstance(user, WorkbenchUser):
+        return user.grant
+    caller = None if user is None else caller_of(user, handler.settings)
+    return None if caller is None else Grant(caller.identity, caller.name, caller.role, "", caller.scope)
 
 
 def _is_voila(environment: Mapping[str, str] | None) -> bool:

@@ -11,11 +11,10 @@ from jupyter_server import CallContext
 from tornado.web import RequestHandler
 from traitlets.config import Config
 
-from vibeworkbench.access.model import Grant
 from vibeworkbench.dashboards.kernels import House, OwnedKernels
 from vibeworkbench.dashboards.model import Publication
 from vibeworkbench.errors import InvalidInput, NotAllowed, Unavailable
-from vibeworkbench.web.identity import WorkbenchUser, caller_of
+from vibeworkbench.web.identity import caller_of
 from vibeworkbench.web.roles import Caller, Role
 
 TEMPLATE = "vibeworkbench"
@@ -36,22 +35,15 @@ class Door:
     """Who may have which notebook run by Voila: the one question, asked by the gate, by the page and before a kernel.
 
     Args:
-        published: The publication of the notebook at a path; an interactive one comes first.
-        visible: All publications that a caller may see.
+        publications: All that is published now.
     """
 
-    def __init__(
-        self,
-        published: Callable[[str], Publication | None],
-        visible: Callable[[Caller], Iterable[Publication]],
-    ) -> None:
-        self._published = published
-        self._visible = visible
+    def __init__(self, publications: Callable[[], Iterable[Publication]]) -> None:
+        self._publications = publications
 
     def admits(self, caller: Caller, path: str) -> bool:
         """Whether the notebook at ``path`` (decoded, relative to the server's root) may be run for the caller."""
-        publication = self._published(path) if is_plain(path) else None
-        return publication is not None and _opens(publication, caller)
+        return is_plain(path) and any(each.notebook == path for each in self.open_to(caller))
 
     def check(self, caller: Caller, path: str) -> None:
         """The notebook at ``path`` may be run for the caller.
@@ -70,12 +62,13 @@ class Door:
 
     def open_to(self, caller: Caller) -> list[Publication]:
         """What the caller may open, by title."""
-        found = [each for each in self._visible(caller) if _opens(each, caller)]
+        found = [each for each in self._publications() if _opens(each, caller)]
         return sorted(found, key=lambda each: (each.title.casefold(), each.name))
 
 
 def _opens(publication: Publication, caller: Caller) -> bool:
-    return publication.interactive and caller.may(publication.role) and caller.may_see(publication.name)
+    is_file = publication.interactive and not publication.stored
+    return is_file and caller.may(publication.role) and caller.may_see(publication.name)
 
 
 def is_plain(path: str) -> bool:
@@ -188,12 +181,16 @@ def _kernel_classes(given: Config) -> dict[str, str]:
 def page_config(then: Hook | None, page: Mapping[str, Any], **about: Any) -> dict[str, Any]:
     """The page's configuration: MathJax as Voila brings it, from no other host, and whether its reader only looks.
 
+    Of a narrowed token there is no cookie, so that the page must know it; it is its reader's own.
+
     Source: Voila 0.5's ``shouldUseMathJax2``: unless both options are null it loads MathJax from ``fullMathjaxUrl``.
     """
+    given = dict(page if then is None else then(page, **about))
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
-    only_looks = handler is None or not uses_kernels(caller_behind(handler))
-    given = page if then is None else then(page, **about)
-    return {**given, "fullMathjaxUrl": None, "mathjaxConfig": None, "vibeworkbenchReadOnly": only_looks}
+    caller = caller_behind(handler)
+    if caller.scope is not None:
+        given["token"] = handler.get_query_argument("token", "")
+    return {**given, "fullMathjaxUrl": None, "mathjaxConfig": None, "vibeworkbenchReadOnly": not uses_kernels(caller)}
 
 
 def uses_kernels(caller: Caller) -> bool:
@@ -212,15 +209,6 @@ def caller_behind(handler: RequestHandler) -> Caller:
     if caller is None:
         raise NotAllowed("The server knows of no right of yours.")
     return caller
-
-
-def grant_behind(handler: RequestHandler) -> Grant | None:
-    """The rights of whoever sent the request that ``handler`` answers; ``None`` when nobody vouches for them."""
-    user = handler.current_user
-    if isinstance(user, WorkbenchUser):
-        return user.grant
-    caller = None if user is None else caller_of(user, handler.settings)
-    return None if caller is None else Grant(caller.identity, caller.name, caller.role, "", caller.scope)
 
 
 def _is_theme(chosen: Any) -> bool:
