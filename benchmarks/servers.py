@@ -216,18 +216,19 @@ def vibeworkbench(
     with (data / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=data, env=environment, stdout=subprocess.DEVNULL, stderr=log)
     try:
-        yield Server(process, _runtime_port(process, runtime), token)
+        yield Server(process, _runtime_port(process, data), token)
     finally:
         _end(process, 15)
         shutil.rmtree(data, ignore_errors=True)
 
 
-def _runtime_port(process: subprocess.Popen[bytes], runtime: Path) -> int:
+def _runtime_port(process: subprocess.Popen[bytes], data: Path) -> int:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"our server ended with {process.returncode} before it was ready")
-        for file in runtime.glob("vibeworkbench-*.json"):
+            log = (data / "log").read_text("utf-8", "replace")[-2000:]
+            raise RuntimeError(f"our server ended with {process.returncode} before it was ready:\n{log}")
+        for file in (data / "runtime").glob("vibeworkbench-*.json"):
             url = json.loads(file.read_text())["url"]
             return int(url.split(":")[2].split("/")[0])
         time.sleep(0.05)

@@ -83,7 +83,8 @@ async def _published(server: Server, browser: Browser, sizes: tuple[int, ...]) -
         cookies = await context.cookies()
     async with newcomer(browser, cookies) as context:
         seen = await visit(context, url)
-    return url, cookies, _script(server, seen, cookies)
+    requests, rooms = tuple(seen.requests), tuple(seen.sockets)
+    return url, cookies, Script(server.port, seen.headers, seen.socket_headers, requests, rooms, SPEAKING)
 
 
 def _vibeworkbench(server: Server, *arguments: str) -> dict[str, Any]:
@@ -93,15 +94,6 @@ def _vibeworkbench(server: Server, *arguments: str) -> dict[str, Any]:
     done = subprocess.run(command, check=True, capture_output=True, env={**os.environ, **root}, timeout=120)
     said: dict[str, Any] = json.loads(done.stdout)
     return said
-
-
-def _script(server: Server, seen: Visit, cookies: list[Any]) -> Script:
-    headers = {
-        "Cookie": "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies),
-        "Origin": f"http://127.0.0.1:{server.port}",
-        "Accept-Encoding": "gzip",
-    }
-    return Script(server.port, headers, tuple(seen.requests), tuple(seen.sockets), SPEAKING)
 
 
 async def _ours(

@@ -61,7 +61,8 @@ class Visit:
         transferred_bytes: All that came over HTTP, headers included, as encoded.
         requests: Path and connection of each HTTP request that the server answered, in order.
         sockets: Paths of the WebSockets that were opened, without query.
-        headers: What the page's own request carried beyond what each client sends.
+        headers: What the page's own request carried, cookies included.
+        socket_headers: What the request for the last of the WebSockets carried.
     """
 
     first_paint_ms: float = 0.0
@@ -72,6 +73,7 @@ class Visit:
     requests: list[tuple[str, int]] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)
+    socket_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -153,13 +155,28 @@ def _record(session: CDPSession, seen: Visit, host: str) -> None:
         if event["requestId"] in paths:
             seen.transferred_bytes += int(event["encodedDataLength"])
 
+    def sent(event: dict[str, Any]) -> None:
+        seen.headers = seen.headers or _repeatable(event["headers"])
+
     def connected(event: dict[str, Any]) -> None:
         seen.sockets.append(urlsplit(event["url"]).path)
+
+    def upgrading(event: dict[str, Any]) -> None:
+        seen.socket_headers = _repeatable(event["request"]["headers"])
 
     session.on("Network.requestWillBeSent", requested)
     session.on("Network.responseReceived", answered)
     session.on("Network.loadingFinished", finished)
+    session.on("Network.requestWillBeSentExtraInfo", sent)
     session.on("Network.webSocketCreated", connected)
+    session.on("Network.webSocketWillSendHandshakeRequest", upgrading)
+
+
+def _repeatable(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those that belong to no single connection or handshake; our client reads gzip, and neither ``br`` nor ``zstd``."""
+    own = {"host", "connection", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"}
+    kept = {name: value for name, value in headers.items() if name.lower() not in own}
+    return kept | {"Accept-Encoding": "gzip"}
 
 
 async def visits(

@@ -31,7 +31,8 @@ class Script:
 
     Attributes:
         port: Where the server listens.
-        headers: What the browser sent with each request: its login among them.
+        headers: What the browser sent with the page's request: its login among them.
+        socket_headers: What it sent with the request for a socket.
         requests: Paths, the page's own first, each with the number of the connection over which it went.
         rooms: Paths of the rooms' sockets, without query.
         speaking: Which of them says the numbered messages.
@@ -39,6 +40,7 @@ class Script:
 
     port: int
     headers: Mapping[str, str]
+    socket_headers: Mapping[str, str]
     requests: tuple[tuple[str, int], ...]
     rooms: tuple[str, ...]
     speaking: str
@@ -101,7 +103,7 @@ class Viewer:
         await asyncio.get_running_loop().create_connection(lambda: socket, "127.0.0.1", self.script.port)
         self.sockets[room] = socket
         since = "" if former is None else former.since
-        socket.ask(self.script.port, f"{room}?_pk={uuid.uuid4()}{since}", self.script.headers)
+        socket.ask(self.script.port, f"{room}?_pk={uuid.uuid4()}{since}", self.script.socket_headers)
         await socket.welcomed
 
     async def reload(self) -> None:

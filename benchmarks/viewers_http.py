@@ -141,7 +141,7 @@ class RoomSocket(asyncio.Protocol):
             "Connection: Upgrade",
             f"Sec-WebSocket-Key: {key}",
             "Sec-WebSocket-Version: 13",
-            *(f"{name}: {value}" for name, value in headers.items() if name != "Accept-Encoding"),
+            *(f"{name}: {value}" for name, value in headers.items()),
         ]
         self._transport.write("\r\n".join((*lines, "", "")).encode())
 
