@@ -28,6 +28,7 @@ _COMMANDS = {
     "targets": "what scans look at beside this machine",
     "schedules": "scans on a clock",
     "rooms": "rooms in use, and what is said in them",
+    "dashboards": "notebooks as pages that many watch",
     "token": "tokens: who holds one may come in",
     "roles": "people and their roles",
     "audit": "who came in, who was refused, who changed rights",

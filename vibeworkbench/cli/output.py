@@ -37,6 +37,8 @@ STYLES = {
     "warn": "yellow",
     "skipped": "dim",
     "new": "bold red",
+    "ready": "green",
+    "rendering": "blue",
     "good": "green",
     "slow": "yellow",
 }

@@ -13,6 +13,7 @@ import msgspec
 from vibeworkbench.client import displays
 from vibeworkbench.client.access import AuditItems, Roles, Tokens, audit_events
 from vibeworkbench.client.api import Api, decoded, segment
+from vibeworkbench.client.dashboards import Dashboards
 from vibeworkbench.client.discovery import Address, found
 from vibeworkbench.client.errors import ClientError
 from vibeworkbench.client.issues import FULL_ID_DIGITS, Issue, Issues, only, worst_first
@@ -34,6 +35,7 @@ class Workbench:
         self.address = address
         self._api = Api(address)
         self.targets = Targets(self._api)
+        self.dashboards = Dashboards(self._api)
         self.tokens = Tokens(self._api)
         self.roles = Roles(self._api)
 

@@ -6,12 +6,12 @@ import asyncio
 import gzip
 from typing import ClassVar
 
-from vibeworkbench.dashboards.model import IndexEntry, Standing, State
-from vibeworkbench.dashboards.page import content_security_policy, index_page
+from vibeworkbench.dashboards.model import IndexEntry, Standing
+from vibeworkbench.dashboards.page import content_security_policy, index_page, waiting_page
 from vibeworkbench.dashboards.records import Stored
 from vibeworkbench.dashboards.service import Dashboards
 from vibeworkbench.dashboards.wire import DashboardBody, DashboardPage, DashboardQuery, PublishBody, body_of, order_of
-from vibeworkbench.errors import NotFound, Unavailable
+from vibeworkbench.errors import NotFound
 from vibeworkbench.web.handlers import ApiHandler
 from vibeworkbench.web.operation import Answer, operation
 from vibeworkbench.web.pages import PageHandler
@@ -182,18 +182,22 @@ class PublishedHandler(_PageHandler):
         shelf = self.service.shelf
         standing = shelf.visible_to(self.caller, name)
         stored = shelf.held(name) or await shelf.page(name)
-        if stored is None:
-            self._not_ready(standing)
-            return
         self.set_header("Content-Security-Policy", content_security_policy(standing.publication.frame_ancestors))
-        await self.send(stored, _ASKED_AGAIN)
+        if stored is None:
+            self.ask_to_wait(standing)
+        else:
+            await self.send(stored, _ASKED_AGAIN)
 
     head = get
 
-    def _not_ready(self, standing: Standing) -> None:
-        if self.service.state_of(standing) is State.failed:
-            raise Unavailable("This dashboard is not ready.", retry_after_s=60)
-        raise Unavailable("This dashboard is being made; it will be ready in a moment.", retry_after_s=_NOT_READY_S)
+    def ask_to_wait(self, standing: Standing) -> None:
+        """A page that gives way to the dashboard's when there is one, and tells nothing of why there is none."""
+        publication = standing.publication
+        self.set_status(503)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Retry-After", str(_NOT_READY_S))
+        self.finish(waiting_page(publication.name, publication.title, self.service.state_of(standing)))
 
 
 class AssetHandler(_PageHandler):
