@@ -19,7 +19,9 @@ from tests.rooms.conftest import TOKEN, Site, frame, frame_of, frames_until, set
 from vibeworkbench.errors import NotFound, Unavailable
 from vibeworkbench.rooms.model import Party
 from vibeworkbench.storage.records import Message
-from vibeworkbench.web.roles import Role
+from vibeworkbench.web.roles import Caller, Role
+
+ADMIN = Caller("ada", Role.admin)
 
 
 async def closing(connection: Any) -> tuple[int, str]:
@@ -136,7 +138,7 @@ async def test_forgotten_messages_are_a_gap(open_site: Any) -> None:
         for n in range(20):
             await site.rooms.say("ledger", "a", "note", {"n": n})
         await site.rooms._upkeep.forget()
-        body = await site.rooms.room(Role.admin, ("ledger", "a"))
+        body = await site.rooms.room(ADMIN, ("ledger", "a"))
         assert (body.oldest_seq, body.last_seq) == (16, 20)
         member = await site.join("ledger", "a", "?since=3")
         assert (await frame_of(member, "gap"))["data"] == {"requested": 3, "oldestSeq": 16}
@@ -378,7 +380,7 @@ async def test_presence_counts_connections(site: Site) -> None:
     assert (members, joined, left) == (2, 3, 1)
     await site.rooms.say("ledger", "a", "note", {})
     assert (await frames_until(new, 1))[0]["seq"] == 1
-    body = await site.rooms.room(Role.admin, ("ledger", "a"))
+    body = await site.rooms.room(ADMIN, ("ledger", "a"))
     assert len({each.member_id for each in body.members_list or ()}) == 2
 
 
@@ -451,7 +453,7 @@ async def test_never_reading_member_is_closed_and_costs_nobody(open_site: Any) -
         await writer.send("last")
         assert await reader.recv() == "last"
         assert received == sent
-        body = await site.rooms.room(Role.admin, ("relay", "r"))
+        body = await site.rooms.room(ADMIN, ("relay", "r"))
         assert (body.members, body.dropped) == (2, 1)
         silent.settimeout(0.01)
         data = await asyncio.to_thread(_read_to_end, silent)
@@ -495,7 +497,7 @@ async def test_slow_member_gets_everything_at_its_pace(open_site: Any) -> None:
         pad = "x" * 20_000
         for n in range(1_000):
             await site.rooms.say("ledger", "a", "note", {"n": n, "pad": pad})
-        body = await site.rooms.room(Role.admin, ("ledger", "a"))
+        body = await site.rooms.room(ADMIN, ("ledger", "a"))
         assert body.backlog_bytes > 0
         assert [each["data"]["n"] for each in await frames_until(slow, 1_000)] == list(range(1_000))
         await site.rooms.say("ledger", "a", "note", {"n": 1_000})
@@ -524,7 +526,7 @@ async def test_half_open_member_is_found(open_site: Any) -> None:
         await settled(lambda: site.metric("members", party="ledger") == 1)
         await asyncio.to_thread(_read_to_end, silent)
         await settled(lambda: _rtt_of_first(site) is not None)
-        body = await site.rooms.room(Role.admin, ("ledger", "a"))
+        body = await site.rooms.room(ADMIN, ("ledger", "a"))
         assert body.members_list is not None
         assert body.members_list[0].quality == "good"
         await alive.send('{"type":"ping"}')

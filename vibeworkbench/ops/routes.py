@@ -80,7 +80,7 @@ class ScanHandler(OpsHandler):
 class ScansHandler(OpsHandler):
     """The scans."""
 
-    @operation(summary="List scans, newest first", role=Role.viewer, query=ScanQuery, answer=ScanList)
+    @operation(summary="List scans, newest first", role=Role.analyst, query=ScanQuery, answer=ScanList)
     async def get(self, *, query: ScanQuery) -> ScanList:
         """A page of scans."""
         return await self.ops.scans(query)
@@ -89,7 +89,7 @@ class ScansHandler(OpsHandler):
 class OneScanHandler(OpsHandler):
     """One scan."""
 
-    @operation(summary="A scan, running or ended", role=Role.viewer, answer=ScanBody, errors=(404,))
+    @operation(summary="A scan, running or ended", role=Role.analyst, answer=ScanBody, errors=(404,))
     async def get(self, scan_id: str) -> ScanBody:
         """The scan."""
         return await self.ops.one_scan(scan_id)
@@ -98,7 +98,7 @@ class OneScanHandler(OpsHandler):
 class IssuesHandler(OpsHandler):
     """The issues."""
 
-    @operation(summary="List issues, worst first", role=Role.viewer, query=IssueQuery, answer=IssueList)
+    @operation(summary="List issues, worst first", role=Role.analyst, query=IssueQuery, answer=IssueList)
     async def get(self, *, query: IssueQuery) -> IssueList:
         """A page of issues."""
         return await self.ops.issues(query)
@@ -107,7 +107,7 @@ class IssuesHandler(OpsHandler):
 class OneIssueHandler(OpsHandler):
     """One issue."""
 
-    @operation(summary="An issue with its history", role=Role.viewer, answer=IssueWithHistory, errors=(404,))
+    @operation(summary="An issue with its history", role=Role.analyst, answer=IssueWithHistory, errors=(404,))
     async def get(self, issue_id: str) -> IssueWithHistory:
         """The issue."""
         return await self.ops.one_issue(issue_id)
@@ -194,7 +194,7 @@ class ReopenHandler(OpsHandler):
 class SummaryHandler(OpsHandler):
     """All issues, counted."""
 
-    @operation(summary="Count and mean severity of issues by state", role=Role.viewer, answer=SummaryBody)
+    @operation(summary="Count and mean severity of issues by state", role=Role.analyst, answer=SummaryBody)
     async def get(self) -> SummaryBody:
         """The summary."""
         return await self.ops.summary()
@@ -205,7 +205,7 @@ class HealthHandler(OpsHandler):
 
     @operation(
         summary="Health scores of targets and of the whole",
-        role=Role.viewer,
+        role=Role.analyst,
         query=HealthQuery,
         answer=HealthBody,
         errors=(404,),
@@ -219,7 +219,7 @@ class HealthHandler(OpsHandler):
 class TargetsHandler(OpsHandler):
     """What scans look at."""
 
-    @operation(summary="List targets, the settings' first", role=Role.viewer, query=TargetQuery, answer=TargetList)
+    @operation(summary="List targets, the settings' first", role=Role.analyst, query=TargetQuery, answer=TargetList)
     async def get(self, *, query: TargetQuery) -> msgspec.Struct:
         """A page of targets."""
         return target_list(await self.ops.targets(), query)

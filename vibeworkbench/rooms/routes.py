@@ -41,7 +41,7 @@ class RoomList(RoomHandler):
         """A page of rooms, in the order of their addresses."""
         if not 1 <= query.limit <= PAGE_ROOMS:
             raise InvalidInput(f"limit: from 1 to {PAGE_ROOMS}.", field="limit")
-        items, rest = await self.rooms.rooms(self.caller.role, query.limit, _key_of(query.cursor))
+        items, rest = await self.rooms.rooms(self.caller, query.limit, _key_of(query.cursor))
         return RoomsBody(items=items, next_cursor=None if rest is None else _cursor_of(rest))
 
 
@@ -51,7 +51,7 @@ class OneRoom(RoomHandler):
     @operation(summary="Show a room and its members", role=Role.viewer, answer=RoomBody, errors=(404,))
     async def get(self, *, party: str, room: str) -> RoomBody:
         """The room."""
-        return await self.rooms.room(self.caller.role, (party, room))
+        return await self.rooms.room(self.caller, (party, room))
 
 
 class RoomMessages(RoomHandler):
@@ -72,6 +72,7 @@ class RoomMessages(RoomHandler):
             raise InvalidInput("wait: seconds, 0 or more.", field="wait")
         handshake = handshake_of({"since": query.since, "epoch": query.epoch})
         page = await self.rooms.poll(self.caller, (party, room), handshake, min(query.wait, longest.poll_s))
+        self.check_still_admitted()
         messages = [msgspec.Raw(each) for each in page.messages]
         return PageBody(epoch=self.rooms.epoch, last_seq=page.last_seq, gap=page.gap, messages=messages)
 

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from vibeworkbench.errors import InvalidInput, LimitExceeded, NotFound, Unavailable, WorkbenchError
 from vibeworkbench.rooms import records
+from vibeworkbench.rooms.directory import Directory
 from vibeworkbench.rooms.feed import Feed
 from vibeworkbench.rooms.frames import control_frame, text_frame
 from vibeworkbench.rooms.history import History, Page
@@ -75,7 +76,7 @@ class Rooms:
         self.epoch = ""
         self._database = database
         self._metrics = Metrics(registry)
-        self._parties: dict[str, Party] = {}
+        self._directory = Directory(database)
         self._halls: dict[RoomKey, _Hall] = {}
         self._recorder = Recorder(database)
         self._replay = Replay(database, REPLAY_BYTES)
@@ -115,20 +116,16 @@ class Rooms:
 
     def register(self, party: Party) -> None:
         """Rooms of ``party`` can be joined."""
-        self._parties[party.name] = party
+        self._directory.parties[party.name] = party
 
-    def party(self, key: RoomKey, role: Role) -> Party:
-        """The party of the room at ``key``, which ``role`` may join.
+    def party(self, key: RoomKey, caller: Caller) -> Party:
+        """The party of the room at ``key``, which ``caller`` may join: by role, by scope, and by the party's own rule.
 
         Raises:
             NotFound: There is no such party or room.
-            NotAllowed: There is, and ``role`` may not join.
+            NotAllowed: There is, and the caller may not join.
         """
-        party = self._parties.get(key[0])
-        if party is None:
-            raise NotFound("There is no such party.")
-        party.admits(key[1], role)
-        return party
+        return self._directory.party(key, caller)
 
     # Saying
 
@@ -145,7 +142,7 @@ class Rooms:
             NotFound: There is no such recording party, or no such room of it.
             Unavailable: The storage does not answer; the message is not said.
         """
-        known = self._parties.get(party)
+        known = self._directory.parties.get(party)
         if known is None or not known.recording or not is_room_name(room):
             raise NotFound("There is no such room that records.")
         return await self._recorder.put(Message(party, room, type, _now_ms(), encode(data)))
@@ -161,7 +158,7 @@ class Rooms:
             LimitExceeded: Too large, or too often.
             Unavailable: The storage does not answer.
         """
-        party = self.party(key, caller.role)
+        party = self.party(key, caller)
         party.lets_write(caller.role)
         self._limit(caller, party)
         if (text is None) == (json is None):
@@ -202,7 +199,7 @@ class Rooms:
             LimitExceeded: The room is full.
             Unavailable: The server is stopping, or the storage does not answer.
         """
-        party = self.party(key, caller.role)
+        party = self.party(key, caller)
         hall = await self._hall(party, key[1])
         room = hall.room
         try:
@@ -317,7 +314,7 @@ class Rooms:
             NotAllowed: The caller may not read it.
             Unavailable: The storage does not answer.
         """
-        party = self.party(key, caller.role)
+        party = self.party(key, caller)
         if not party.recording:
             raise NotFound("This room keeps no messages: it can only be joined by WebSocket.")
         hall = await self._hall(party, key[1])
@@ -338,30 +335,24 @@ class Rooms:
                 async with asyncio.timeout_at(until):
                     await hall.room.moved()
 
-    async def rooms(self, role: Role, limit: int, after: RoomKey) -> tuple[list[RoomBody], RoomKey | None]:
-        """At most ``limit`` rooms that ``role`` may join, after the address ``after``, and where the rest begins.
+    async def rooms(self, caller: Caller, limit: int, after: RoomKey) -> tuple[list[RoomBody], RoomKey | None]:
+        """At most ``limit`` rooms that ``caller`` may join, after the address ``after``, and where the rest begins.
 
         Raises:
             Unavailable: The storage does not answer.
         """
-        readable = {name: party for name, party in self._parties.items() if role >= party.read}
-        recording = [name for name, party in readable.items() if party.recording]
-        found = dict(await self._database.read(lambda c: records.rooms_after(c, after, recording, limit + 1)))
-        named = {(name, room) for name, party in readable.items() for room in party.rooms or ()}
-        keys = sorted({*found, *named, *(key for key in self._halls if key[0] in readable)})
-        keys = [key for key in keys if key > after]
-        bodies = [self._body(key, found.get(key, records.Extent())) for key in keys[:limit]]
-        return bodies, keys[limit - 1] if len(keys) > limit else None
+        found, rest = await self._directory.page(caller, self._halls, after, limit)
+        return [self._body(key, extent) for key, extent in found], rest
 
-    async def room(self, role: Role, key: RoomKey) -> RoomBody:
+    async def room(self, caller: Caller, key: RoomKey) -> RoomBody:
         """One room with its members.
 
         Raises:
             NotFound: There is no such room.
-            NotAllowed: ``role`` may not join it.
+            NotAllowed: ``caller`` may not join it.
             Unavailable: The storage does not answer.
         """
-        party = self.party(key, role)
+        party = self.party(key, caller)
         extent = records.Extent()
         if party.recording:
             extent = await self._database.read(lambda connection: records.extent_of(connection, key))
@@ -372,7 +363,7 @@ class Rooms:
         return body
 
     def _body(self, key: RoomKey, extent: records.Extent) -> RoomBody:
-        party = self._parties[key[0]]
+        party = self._directory.parties[key[0]]
         return body_of(key, party, extent, epoch=self.epoch, room=self._open_room(key))
 
 

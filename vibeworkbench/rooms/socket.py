@@ -110,7 +110,7 @@ class RoomSocket(SocketHandler):
     async def admitted(self, **path: str) -> Caller:
         """The caller, who may join this room."""
         caller = await self.caller_for(Role.viewer, "read")
-        party = self._rooms.party((path["party"], path["room"]), caller.role)
+        party = self._rooms.party((path["party"], path["room"]), caller)
         if party.write is not None and caller.may(party.write):
             try:
                 await self.caller_for(party.write, "write")

@@ -58,7 +58,7 @@ class _Handler(ApiHandler):
 class SchedulesHandler(_Handler):
     """The list."""
 
-    @operation(summary="List the schedules", role=Role.viewer, query=ScheduleQuery, answer=SchedulePage)
+    @operation(summary="List the schedules", role=Role.analyst, query=ScheduleQuery, answer=SchedulePage)
     async def get(self, *, query: ScheduleQuery) -> SchedulePage:
         """Schedules after ``cursor``, with their next and last fire."""
         later = [each for each in await self.service.standings() if each.schedule.name > query.cursor]

@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from vibeworkbench.web.handlers import ApiHandler
+from vibeworkbench.web.identity import caller_of
 from vibeworkbench.web.operation import Answer, operation
-from vibeworkbench.web.roles import Role
+from vibeworkbench.web.roles import Caller, Role
 from vibeworkbench.web.routes import Route
 
 State = Literal["ok", "degraded", "failed"]
@@ -146,6 +147,13 @@ class MetricsHandler(_Handler):
 
     subsystem = "metrics"
 
+    async def caller_for(self, role: Role, action: str) -> Caller:
+        """The caller; a token that is narrowed to the metrics may read them, whatever its role."""
+        user = self.current_user
+        known = None if user is None else caller_of(user, self.settings)
+        is_held = known is not None and known.scope is not None and known.scope.metrics
+        return await super().caller_for(Role.viewer if is_held else role, action)
+
     @operation(summary="Prometheus metrics", role=Role.analyst, answer=str, media_type=CONTENT_TYPE_PLAIN_0_0_4)
     async def get(self) -> bytes:
         """Everything that the workbench measures of itself."""
@@ -155,7 +163,7 @@ class MetricsHandler(_Handler):
 class DocumentHandler(_Handler):
     """For programs that write clients."""
 
-    @operation(summary="This document", role=Role.viewer, answer=dict[str, Any])
+    @operation(summary="This document", role=Role.analyst, answer=dict[str, Any])
     async def get(self) -> Mapping[str, Any]:
         """The OpenAPI document of what is mounted."""
         return self.server.document(self.base_url)
