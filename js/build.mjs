@@ -45,6 +45,8 @@ if (process.argv.includes("--watch")) {
   for (const options of builds) await (await context(options)).watch();
 } else {
   const built = await Promise.all(builds.map((options) => build({ ...options, metafile: true })));
-  const made = new Set(built.flatMap(({ metafile }) => Object.keys(metafile?.outputs ?? {}).map((path) => basename(path))));
+  const made = new Set(
+    built.flatMap(({ metafile }) => Object.keys(metafile?.outputs ?? {}).map((path) => basename(path))),
+  );
   for (const name of await readdir(outdir)) if (!made.has(name)) await rm(`${outdir}/${name}`);
 }

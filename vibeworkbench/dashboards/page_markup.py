@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 SCRIPTED = "This output needs a script of its own, which published pages do not run."
 EMBEDDED = "Another page was embedded here, which published pages do not load."
-PICTURE = "A picture that is not part of this page."
+PICTURE = "A picture that is not part of this page"
 
 _EMBEDDING = frozenset({"applet", "embed", "frame", "frameset", "iframe", "object", "portal"})
 _VOID_LEFT_OUT = frozenset({"base", "embed", "frame", "link", "meta"})
@@ -116,7 +116,8 @@ class _Reader(HTMLParser):
             return written
         named = dict(attrs)
         if tag == "img" and not _HERE.match(named.get("src") or ""):
-            return f'<span class="vw-left-out">{html.escape(named.get("alt") or PICTURE)}</span>'
+            said = f"{PICTURE}: {named['alt']}" if named.get("alt") else f"{PICTURE}."
+            return f'<span class="vw-left-out">{html.escape(said)}</span>'
         attributes = "".join(_attribute(name, value) for name, value in kept)
         return f"<{tag}{attributes}{' /' if written.endswith('/>') else ''}>"
 

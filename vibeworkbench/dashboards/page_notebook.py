@@ -105,20 +105,24 @@ def _shown_displays(
 
 def _best(data: Mapping[str, Any], models: frozenset[str], has_plotly: bool) -> dict[str, Any]:
     for kind in _PREFERRED:
-        value = data.get(kind)
-        if value is None or (kind == PLOTLY_TYPE and not has_plotly):
-            continue
-        if kind == VIEW_TYPE:
-            if not isinstance(value, Mapping) or value.get("model_id") not in models:
-                continue
-            return {kind: NotebookNode(model_id=value["model_id"])}
-        return {kind: _drawable(kind, value)}
-    return {"text/html": f'<p class="vw-left-out">{SCRIPTED}</p>'} if _SCRIPT_TYPES & data.keys() else {}
+        if kind == "text/plain" and _SCRIPT_TYPES & data.keys():
+            return {"text/html": f'<p class="vw-left-out">{SCRIPTED}</p>'}
+        if kind in data and _can_draw(kind, data[kind], models, has_plotly):
+            return {kind: _drawable(kind, data[kind])}
+    return {}
+
+
+def _can_draw(kind: str, value: Any, models: frozenset[str], has_plotly: bool) -> bool:
+    if kind == VIEW_TYPE:
+        return isinstance(value, Mapping) and value.get("model_id") in models
+    return kind != PLOTLY_TYPE or has_plotly
 
 
 def _drawable(kind: str, value: Any) -> Any:
     if kind == PLOTLY_TYPE:
         return value
+    if kind == VIEW_TYPE:
+        return NotebookNode(model_id=value["model_id"])
     text = _text(value)
     if kind == "text/html":
         return shown(text)

@@ -34,10 +34,23 @@ const STATE_WORD = {
 export function tick() {
   for (const time of document.querySelectorAll("time[data-vw-relative]")) {
     const at = time.getAttribute("datetime");
-    put(time, relative(at, Date.now()));
+    put(time, asOf(at, new Date()));
     time.setAttribute("title", absolute(at));
   }
-  for (const time of document.querySelectorAll("time[data-vw-long]")) put(time, longForm(time.getAttribute("datetime")));
+  for (const time of document.querySelectorAll("time[data-vw-long]"))
+    put(time, longForm(time.getAttribute("datetime")));
+}
+
+/**
+ * @param {string | null} at
+ * @param {Date} now
+ * @returns {string} The instant as a clock on the wall and a stopwatch say it; the day only where it is another one.
+ */
+function asOf(at, now) {
+  const instant = new Date(milliseconds(at));
+  const isToday = instant.toDateString() === now.toDateString();
+  const clock = instant.toLocaleString(undefined, { dateStyle: isToday ? undefined : "medium", timeStyle: "short" });
+  return `${clock} · ${relative(at, now.getTime())}`;
 }
 
 /** @param {string | null} at */
@@ -45,10 +58,11 @@ function longForm(at) {
   return new Date(milliseconds(at)).toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
 }
 
-/** The instants tick, and a kiosk shows no resting pointer. */
+/** The instants tick, links to our other pages vouch for the reader, and a kiosk shows no resting pointer. */
 export function startFrame() {
   tick();
   setInterval(tick, TICK_MS);
+  document.addEventListener("click", followed);
   const { dataset } = document.documentElement;
   if (dataset["kiosk"] === undefined) return;
   let resting = setTimeout(() => {}, 0);
@@ -59,6 +73,20 @@ export function startFrame() {
   };
   document.addEventListener("pointermove", moved);
   moved();
+}
+
+/**
+ * A reader whom a token vouches for stays admitted on the next page of ours: a navigation carries no header.
+ *
+ * @param {MouseEvent} event
+ */
+function followed(event) {
+  const link = /** @type {Element} */ (event.target).closest("a[data-vw-within]");
+  const token = tokenOfPage();
+  if (!(link instanceof HTMLAnchorElement) || token === null || event.ctrlKey || event.metaKey || event.shiftKey)
+    return;
+  event.preventDefault();
+  location.assign(addressToReload(link, token));
 }
 
 /**

@@ -1,6 +1,23 @@
 /** Markup that a control's description may have: what formats a word or two, and nothing that loads or does something. */
 
-const ALLOWED = new Set(["A", "ABBR", "B", "BR", "CODE", "EM", "I", "LI", "OL", "S", "SPAN", "STRONG", "SUB", "SUP", "U", "UL"]);
+const ALLOWED = new Set([
+  "A",
+  "ABBR",
+  "B",
+  "BR",
+  "CODE",
+  "EM",
+  "I",
+  "LI",
+  "OL",
+  "S",
+  "SPAN",
+  "STRONG",
+  "SUB",
+  "SUP",
+  "U",
+  "UL",
+]);
 const ALLOWED_ATTRIBUTES = new Set(["class", "title"]);
 /** Their text is no text to read. */
 const NEVER = new Set(["SCRIPT", "STYLE", "TEMPLATE", "NOSCRIPT", "IFRAME", "OBJECT"]);

@@ -167,10 +167,12 @@ class AnyView extends base.DOMWidgetView {
     const { signal } = this.#ending;
     const { widget_manager: models, model_id: id } = this.model;
     // Its neighbours do not wait for its program.
-    void /** @type {any} */ (models)
-      .binding(id)
-      .then((/** @type {Binding} */ binding) => binding.draw(this.el, signal))
-      .catch((/** @type {unknown} */ error) => undrawn(this.el, error));
+    void (
+      /** @type {any} */ (models)
+        .binding(id)
+        .then((/** @type {Binding} */ binding) => binding.draw(this.el, signal))
+        .catch((/** @type {unknown} */ error) => undrawn(this.el, error))
+    );
   }
 
   remove() {
