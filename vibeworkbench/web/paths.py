@@ -98,10 +98,12 @@ TABLE = (
     Row(rf"vibeworkbench/api/rooms/{_ROOM}", Role.viewer, READ, Narrow.room),
     Row(rf"vibeworkbench/api/rooms/{_ROOM}/messages", Role.viewer, READ | _POST, Narrow.room),
     # Viewers of a notebook that is published to run: its page, what draws it, and the kernel that was started for it.
-    Row(r"voila/render/(?P<notebook>.+)", Role.viewer, READ, Narrow.always, published=True),
-    Row(r"voila/(?:static|templates|labextensions|api/themes)/.+", Role.viewer, READ, Narrow.always),
-    Row(rf"api/kernels/{_KERNEL}(?:/channels)?", Role.viewer, READ, Narrow.always, own=True),
-    Row(rf"voila/api/shutdown/{_KERNEL}", Role.viewer, _POST, Narrow.always, own=True),
+    Row(r"voila/render/(?P<notebook>.+)", Role.viewer, READ, Narrow.dashboards, published=True),
+    Row(r"voila/(?:static|templates|labextensions|api/themes)/.+", Role.viewer, READ, Narrow.dashboards),
+    Row(rf"api/kernels/{_KERNEL}(?:/channels)?", Role.viewer, READ, Narrow.dashboards, own=True),
+    Row(rf"voila/api/shutdown/{_KERNEL}", Role.viewer, _POST, Narrow.dashboards, own=True),
+    # Admins: who may come in.
+    Row(r"vibeworkbench/api/(?:tokens|roles|audit)(?:/.*)?", Role.admin),
     # Analysts: Lab, notebooks, kernels, and all of ours that asks for no more by itself.
     Row(r"vibeworkbench/metrics", Role.analyst, READ, Narrow.metrics),
     Row(r"vibeworkbench(?:/.*)?", Role.analyst),
