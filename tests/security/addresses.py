@@ -6,7 +6,7 @@ A pattern whose groups are not told here fails the audit, so that a new route is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,10 @@ WHOLE: Mapping[str, tuple[str, ...]] = {
     "/vibeworkbench/dashboards/(?P<name>[^/]+)$": (
         "/vibeworkbench/dashboards/audited",
         "/vibeworkbench/dashboards/guarded",
+    ),
+    "/vibeworkbench/dashboards/(?P<name>[^/]+)/assets/(?P<file>[^/]+)$": (
+        "/vibeworkbench/dashboards/audited/assets/made-up.js",
+        "/vibeworkbench/dashboards/guarded/assets/made-up.js",
     ),
     "/vibeworkbench/parties/(?P<party>[^/]+)/(?P<room>[^/]+)$": (
         "/vibeworkbench/parties/ops-monitor-broadcast/main",
@@ -81,10 +85,12 @@ WHOLE: Mapping[str, tuple[str, ...]] = {
     "/lab/.*$": ("/lab/nothing",),
     "/voila/render/(.*)$": ("/voila/render/unpublished.ipynb", "/voila/render/interactive.ipynb"),
     f"/voila/tree{FILE}$": ("/voila/tree",),
+    "/voila(?:/|/tree(/.*)?)?$": ("/voila", "/voila/tree"),
     "/voila/templates/(.*)$": ("/voila/templates/lab/static/voila.js",),
-    "/voila/api/themes/(.*)$": ("/voila/api/themes/@jupyterlab/theme-light-extension/index.css",),
+    "/voila/api/themes/(.*)$": ("/voila/api/themes/made-up",),
     "/voila/static/(.*)$": ("/voila/static/voila.js",),
     "/voila/api/shutdown/(.*)$": ("/voila/api/shutdown/{kernel}",),
+    "/voila/api/shutdown/([0-9A-Za-z-]+)$": ("/voila/api/shutdown/{kernel}",),
     "/voila/files/(.*)$": ("/voila/files/secret.txt",),
     f"/voila/api/contents{FILE}$": ("/voila/api/contents/",),
     "/voila/labextensions/(.*)$": ("/voila/labextensions/x",),
@@ -120,20 +126,23 @@ def addresses(routes: Iterable[Mapping[str, Any]]) -> list[Address]:
     """All that the routers lead to, each address once: the first rule that matches it is the one that is asked.
 
     Raises:
-        LookupError: Nobody has said yet what stands in a pattern's groups, or the address made of it does not match.
+        LookupError: Nobody has said yet what stands in a pattern's groups, or a rule does not go by the path.
     """
     found: dict[str, Address] = {}
+    unknown = []
     for route in routes:
-        if not route["pattern"]:
-            continue  # the gate, which judges and mounts nothing
-        for path in paths(route["pattern"]):
+        made = paths(route["pattern"])
+        unknown += [] if made else [route["pattern"] or route["handler"]]
+        for path in made:
             methods = tuple(dict.fromkeys(["GET", *route["methods"]]))
             found.setdefault(path, Address(path, route["handler"], methods, route["socket"]))
+    if unknown:
+        raise LookupError(f"tests/security/addresses.py does not know yet what stands in {' and '.join(unknown)}")
     return list(found.values())
 
 
-def paths(pattern: str) -> Iterator[str]:
-    """The addresses for one pattern."""
+def paths(pattern: str) -> tuple[str, ...]:
+    """The addresses for one pattern; none when nobody has said yet what stands in its groups."""
     if pattern in WHOLE:
         made = WHOLE[pattern]
     else:
@@ -141,8 +150,5 @@ def paths(pattern: str) -> Iterator[str]:
         for group, value in PARTS.items():
             text = text.replace(group, value)
         made = (text.replace("\\.", "."),)
-    for path in made:
-        example = re.sub(r"\{\w+\}", "0-0-0-0-0", path)
-        if not re.fullmatch(pattern, example):
-            raise LookupError(f"tests/security/addresses.py does not know yet what stands in {pattern}")
-        yield path
+    examples = [re.sub(r"\{\w+\}", "0-0-0-0-0", path) for path in made]
+    return made if all(re.fullmatch(pattern, example) for example in examples) else ()

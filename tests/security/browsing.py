@@ -12,24 +12,18 @@ PASSWORD = "correct horse battery staple"
 
 
 class Form(HTMLParser):
-    """The fields of a page's form: name → what stands in them; and which is of which type."""
+    """The hidden fields of a page's forms: name → what stands in them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.fields: dict[str, str] = {}
-        self.types: dict[str, str] = {}
+        self.hidden: dict[str, str] = {}
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An input is known by its name."""
+        """A hidden input is sent with the form."""
         given = dict(attrs)
-        if tag == "input" and (name := given.get("name")):
-            self.fields[name] = given.get("value") or ""
-            self.types[name] = given.get("type") or "text"
-
-    def named(self, kind: str) -> str:
-        """The first field of a type."""
-        return next(name for name, found in self.types.items() if found == kind)
+        if tag == "input" and given.get("type") == "hidden" and (name := given.get("name")):
+            self.hidden[name] = given.get("value") or ""
 
 
 def browser(server: Server, source: str = "127.0.0.1") -> httpx.Client:
@@ -40,12 +34,13 @@ def browser(server: Server, source: str = "127.0.0.1") -> httpx.Client:
 
 def submit(client: httpx.Client, name: str, password: str, leads_to: str | None = None) -> httpx.Response:
     """The answer to the login form, filled in; with ``""`` for a name it is that for a token."""
-    parameters = {} if leads_to is None else {"next": leads_to}
-    page = client.get("login", params=parameters)
+    page = client.get("login", params={} if leads_to is None else {"next": leads_to})
     assert page.status_code == 200, page.text
-    form = Form(page.text)
-    filled = {**form.fields, form.named("text"): name, form.named("password"): password}
-    return client.post("login", params=parameters, data=filled)
+    filled = {"name": name, "password": password} if name else {"token": password}
+    hidden = Form(page.text).hidden
+    if leads_to is not None:
+        hidden["next"] = leads_to  # whoever builds a page that leads to ours writes it himself
+    return client.post("login", data={**hidden, **filled})
 
 
 def login(server: Server, name: str, password: str = PASSWORD, source: str = "127.0.0.1") -> httpx.Client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ INTERACTIVE = "interactive"
 GUARDED = "guarded"
 """Name of the dashboard that only analysts may see."""
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "revoked": ("admin", ()),
     "viewer": ("viewer", ()),
     "viewer of it": ("viewer", (f"dashboard:{AUDITED}",)),
     "viewer elsewhere": ("viewer", ("room:relay/elsewhere",)),
@@ -42,9 +44,8 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "analyst": ("analyst", ()),
     "operator": ("operator", ()),
     "admin": ("admin", ()),
-    "revoked": ("admin", ()),
 }
-"""Kind of caller → role and scope of its token; ``revoked`` was an admin's."""
+"""Kind of caller → role and scope of its token, those with the fewest rights first; ``revoked`` was an admin's."""
 CALLERS = ("anonymous", *GROUPS)
 
 
@@ -130,7 +131,7 @@ def build(start_server: Callable[..., Server], folder: Path, settings: str = "",
     own = {"PYTHONPATH": str(EXTENSIONS), "ROUTE_DUMP": str(dump), **environment}
     server = start_server(SETTINGS + settings, data=data, environment=own)
     tokens = {caller: made(server, role, scope) for caller, (role, scope) in GROUPS.items()}
-    things = prepared(server) | {"token": tokens["viewer elsewhere"].id}
+    things = prepared(server) | {"token": made(server, "viewer").id}
     revoked(server, tokens["revoked"])
     return Stage(server, root, tokens, things, tuple(json.loads(dump.read_bytes())))
 
@@ -138,16 +139,26 @@ def build(start_server: Callable[..., Server], folder: Path, settings: str = "",
 def prepared(server: Server) -> dict[str, str]:
     """What an attacker would like to reach is there: dashboards, a kernel with its session."""
     with httpx.Client(base_url=server.url, headers={"Authorization": f"token {server.token}"}, timeout=60) as admin:
-        for name, role in ((AUDITED, "viewer"), (INTERACTIVE, "viewer"), (GUARDED, "analyst")):
-            asked = {"notebook": f"{name}.ipynb", "name": name, "role": role, "interactive": name == INTERACTIVE}
-            answer = admin.post("vibeworkbench/api/dashboards", json=asked)
-            assert answer.status_code in (200, 201, 202), answer.text
+        publish(admin, (AUDITED, {}), (INTERACTIVE, {"interactive": True}), (GUARDED, {"role": "analyst"}))
         session = admin.post(
             "api/sessions",
             json={"path": "audited.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}},
         )
         assert session.status_code == 201, session.text
     return {"session": session.json()["id"], "kernel": session.json()["kernel"]["id"]}
+
+
+def publish(admin: httpx.Client, *wanted: tuple[str, Mapping[str, Any]]) -> None:
+    """Each notebook of these names is a dashboard, for viewers unless it is said otherwise, and has a page."""
+
+    def one(name: str, asked: Mapping[str, Any]) -> None:
+        body = {"notebook": f"{name}.ipynb", "name": name, "role": "viewer", **asked}
+        answer = admin.post("vibeworkbench/api/dashboards", json=body)
+        assert answer.status_code in (200, 201), answer.text
+
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        for done in [threads.submit(one, *each) for each in wanted]:
+            done.result()
 
 
 def write_notebook(path: Path, *sources: str, metadata: Mapping[str, Any] | None = None) -> None:

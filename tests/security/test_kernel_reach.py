@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.security.staging import Stage, Token, build, revoked, write_notebook
+from tests.security.staging import Stage, Token, build, publish, revoked, write_notebook
 from tests.servers import Server
 
 V1 = "v1.kernel.websocket.jupyter.org"
@@ -43,16 +43,9 @@ def stage(start_server: Callable[..., Server], tmp_path_factory: pytest.TempPath
     built = build(start_server, tmp_path_factory.mktemp("kernels"), "[voila]\nkernels = 6\n")
     for name, source in (("widgets", NOTEBOOK), ("telling", TELLING), ("failing", FAILING)):
         write_notebook(built.root / f"{name}.ipynb", source)
-        publish(built, name, interactive=True)
+    with built.http() as admin:
+        publish(admin, *((name, {"interactive": True}) for name in ("widgets", "telling", "failing")))
     return built
-
-
-def publish(stage: Stage, name: str, **asked: Any) -> None:
-    """The notebook is a dashboard for viewers."""
-    with stage.http() as admin:
-        body = {"notebook": f"{name}.ipynb", "name": name, "role": "viewer", **asked}
-        answer = admin.post("vibeworkbench/api/dashboards", json=body)
-    assert answer.status_code in (200, 201, 202), answer.text
 
 
 def kernel_in(page: str) -> str:
@@ -291,8 +284,8 @@ def test_a_narrowed_viewer_runs_nothing_of_another_dashboard(stage: Stage) -> No
 def test_a_notebook_that_was_unpublished_runs_no_more(stage: Stage) -> None:
     """At once."""
     write_notebook(stage.root / "gone.ipynb", "print('gone')")
-    publish(stage, "gone", interactive=True)
     with stage.http() as admin:
+        publish(admin, ("gone", {"interactive": True}))
         assert admin.delete("vibeworkbench/api/dashboards/gone").status_code in (200, 204)
     with stage.http("viewer") as viewer:
         assert viewer.get("voila/render/gone.ipynb").status_code == 403

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Collection, Iterator
 
@@ -61,9 +62,9 @@ WRITES = r"(POST|PUT|PATCH|DELETE) /vibeworkbench/api/(?!rooms/|dashboards).*"
 
 
 @pytest.fixture(scope="module")
-async def rows(start_server: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+def rows(start_server: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """The audit, once; the server is gone afterwards."""
-    return await audited(build(start_server, tmp_path_factory.mktemp("audit"), PATH="/nowhere"))
+    return asyncio.run(audited(build(start_server, tmp_path_factory.mktemp("audit"), PATH="/nowhere")))
 
 
 def entered(rows: Collection[Row], caller: str) -> Iterator[str]:
