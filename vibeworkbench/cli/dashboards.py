@@ -59,7 +59,7 @@ def list_dashboards(ctx: click.Context, *, as_json: bool) -> None:
 @click.option("--frame-ancestors", multiple=True, metavar="ORIGIN", help="Who may embed it; may be said several times.")
 @json_option
 @click.pass_context
-def publish(
+def publish(  # noqa: PLR0913 - the options of the command
     ctx: click.Context,
     *,
     notebook: str,

@@ -9,7 +9,7 @@ import shutil
 import sys
 import threading
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 from rich.text import Text
@@ -22,6 +22,7 @@ from vibeworkbench.cli.watching import watched
 from vibeworkbench.client import ClientError, connect
 
 DASHBOARD = "dashboards/operations.ipynb"
+PUBLISHED = "operations"
 TOUR = "tour.ipynb"
 
 
@@ -96,6 +97,8 @@ def _welcome(root_url: str, token: str, root_dir: Path, with_scan: bool) -> None
         if with_scan:
             show(Text(f"the server is up at {root_url}, a first scan of this machine:"))
             _first_scan(root_url, token)
+        if (root_dir / DASHBOARD).is_file():
+            _publish(root_url, token)
     finally:
         show("", *_addresses(root_url, token, root_dir), "", faint("Ctrl-C stops the server."))
 
@@ -108,9 +111,24 @@ def _first_scan(root_url: str, token: str) -> None:
         warn(f"the first scan failed: {error.message}; the server is up all the same")
 
 
+def _publish(root_url: str, token: str) -> None:
+    """The operations dashboard is published, unless something is under its name; its render goes on meanwhile."""
+    try:
+        with connect(root_url, token) as found:
+            if PUBLISHED not in {each.name for each in found.dashboards()}:
+                found.dashboards.publish(PurePosixPath(DASHBOARD), name=PUBLISHED, wait=False, interactive=True)
+    except ClientError as error:
+        warn(f"the dashboard could not be published: {error.message}; the server is up all the same")
+
+
 def _addresses(root_url: str, token: str, root_dir: Path) -> list[Text]:
-    pages = {"JupyterLab": "lab", "Tour": f"lab/tree/{TOUR}", "Dashboard": f"voila/render/{DASHBOARD}"}
-    needs = {"Tour": TOUR, "Dashboard": DASHBOARD}
+    pages = {
+        "JupyterLab": "lab",
+        "Tour": f"lab/tree/{TOUR}",
+        "Dashboard": f"vibeworkbench/dashboards/{PUBLISHED}",
+        "Voila": f"voila/render/{DASHBOARD}",
+    }
+    needs = {"Tour": TOUR, "Dashboard": DASHBOARD, "Voila": DASHBOARD}
     lines = [
         Text.assemble((f"  {name:<12}", "bold"), f"{root_url}{page}?token={token}")
         for name, page in pages.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 from urllib.parse import urljoin
 
@@ -105,10 +105,11 @@ class Dashboards:
 
     def publish(
         self,
-        notebook: str | Path,
+        notebook: str | PurePath,
         *,
         role: RoleName = "viewer",
         name: str | None = None,
+        wait: bool = True,
         on_progress: Callable[[RenderProgress], object] | None = None,
         **settings: Any,
     ) -> Dashboard:
@@ -118,9 +119,10 @@ class Dashboards:
         other is sent, without outputs, and rendered from there.
 
         Args:
-            notebook: A file of this machine, else a path below the server's root.
+            notebook: A file of this machine, else a path below the server's root, as a ``PurePosixPath`` always is.
             role: The lowest role that may see it.
             name: What stands in its address; the file's name by default.
+            wait: Whether to wait for the end of its render.
             on_progress: Gets each step of the render.
             **settings: ``interactive`` (Voila may run it), ``every`` (cron expression, UTC), ``frame_ancestors``
                 (origins whose pages may embed it).
@@ -130,19 +132,19 @@ class Dashboards:
             NotAllowed: Publishing takes the role operator.
         """
         body = {"role": role, **{_camel(key): value for key, value in settings.items()}}
-        asked = self._asked(Path(notebook), body if name is None else {**body, "name": name})
-        return self._followed(asked, on_progress)
+        asked = self._asked(_file(notebook), str(notebook), body if name is None else {**body, "name": name})
+        return self._followed(asked, on_progress) if wait else asked
 
-    def _asked(self, notebook: Path, body: Mapping[str, Any]) -> Dashboard:
-        if not notebook.is_file():
-            return self._post({**body, "notebook": notebook.as_posix()})
+    def _asked(self, file: Path | None, notebook: str, body: Mapping[str, Any]) -> Dashboard:
+        if file is None:
+            return self._post({**body, "notebook": notebook})
         if self._api.address.is_loopback:
             try:
-                return self._post({**body, "notebook": str(notebook.resolve())})
+                return self._post({**body, "notebook": str(file.resolve())})
             except Invalid as refused:
                 if refused.field != "notebook" or body.get("interactive"):
                     raise
-        return self._post({**body, "notebook": notebook.name, "content": without_outputs(notebook)})
+        return self._post({**body, "notebook": file.name, "content": without_outputs(file)})
 
     def _post(self, body: Mapping[str, Any]) -> Dashboard:
         return decoded(self._api.send("POST", "api/dashboards", body=body, prefer="respond-async"), Dashboard)
@@ -197,6 +199,13 @@ class Dashboards:
 
     def _repr_html_(self) -> str:
         return self()._repr_html_()
+
+
+def _file(notebook: str | PurePath) -> Path | None:
+    """The file of this machine that is meant, if one is."""
+    if isinstance(notebook, PurePath) and not isinstance(notebook, Path):
+        return None
+    return Path(notebook) if Path(notebook).is_file() else None
 
 
 def without_outputs(notebook: Path) -> str:
