@@ -72,6 +72,13 @@ class Stage:
         """A new token and its text."""
         return await self.access.create_token(NewToken(role, "a test", scope_from(scope), expires_at), BY)
 
+    async def named(self, name: str = "ana", role: Role = Role.operator) -> Grant:
+        """The grant of a person without a password: hashing one takes a while."""
+        await self.access.set_role(name, role, BY)
+        grant = self.access.by_name(name)
+        assert grant is not None
+        return grant
+
     async def person(self, name: str = "ana", role: Role = Role.operator, password: str = PASSWORD) -> Grant:
         """The grant of a person with a password."""
         await self.access.set_password(name, role, password, BY)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from tests.access.staging import ADMIN, BY, NOON, PASSWORD, Clock, Stage, staged, texts_in
-from vibeworkbench.errors import Conflict, InvalidInput, NotFound
+from vibeworkbench.access import passwords
+from vibeworkbench.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from vibeworkbench.settings import AccessSettings
 from vibeworkbench.web.roles import Role
 
@@ -35,6 +39,33 @@ async def test_a_wrong_name_or_password_opens_nothing(stage: Stage, name: str, p
     """Whichever of the two it is."""
     await stage.person("ana")
     assert await stage.access.password_grant(name, password) is None
+
+
+async def test_a_wrong_name_costs_as_much_as_a_wrong_password(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long an answer takes tells nobody who has an account."""
+    verified: list[str] = []
+
+    def verify(_hasher: PasswordHasher, hash_: str, password: bytes) -> bool:
+        verified.append(hash_)
+        raise VerifyMismatchError
+
+    await stage.person("ana")
+    monkeypatch.setattr(PasswordHasher, "verify", verify)
+    await stage.access.password_grant("ana", "wrong")
+    await stage.access.password_grant("nobody", "wrong")
+    of_somebody, of_nobody = map(extract_parameters, verified)
+    assert of_somebody == of_nobody
+
+
+async def test_passwords_are_looked_at_a_few_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than can wait are refused at once: each costs memory and a core."""
+    monkeypatch.setattr(passwords, "WAITING", 3)
+    tried = await asyncio.gather(
+        *(stage.access.password_grant("nobody", "wrong") for _ in range(50)), return_exceptions=True
+    )
+    assert tried.count(None) == 3
+    assert all(isinstance(each, LimitExceeded) for each in tried if each is not None)
+    assert await stage.access.password_grant("nobody", "wrong") is None
 
 
 async def test_who_has_no_password_cannot_log_in(stage: Stage) -> None:
@@ -64,7 +95,7 @@ async def test_a_password_is_kept_nowhere(stage: Stage, tmp_path: Path) -> None:
 
 async def test_a_session_opens_what_its_person_may(stage: Stage) -> None:
     """Until it expires, however often it is used."""
-    session = stage.access.session_for(await stage.person("ana"))
+    session = stage.access.session_for(await stage.named("ana"))
     grant = stage.access.by_session(session)
     assert grant is not None
     assert (grant.identity, grant.role, grant.expires_at) == ("user:ana", Role.operator, NOON + timedelta(hours=12))
@@ -74,7 +105,7 @@ async def test_a_session_expires_though_it_is_used(tmp_path: Path) -> None:
     """A dashboard that is never left must not keep it open; listeners hear of it."""
     clock = Clock()
     async with staged(tmp_path, clock=clock) as stage:
-        session = stage.access.session_for(await stage.person("ana"))
+        session = stage.access.session_for(await stage.named("ana"))
         stage.forget_told()
         clock.now = NOON + timedelta(hours=12, microseconds=-1)
         assert stage.access.by_session(session) is not None
@@ -87,7 +118,7 @@ async def test_a_session_that_was_ended_stays_so_on_replay(tmp_path: Path) -> No
     """After a restart too, and though the clock goes back; another session of the same person goes on."""
     clock = Clock()
     async with staged(tmp_path, clock=clock) as stage:
-        grant = await stage.person("ana")
+        grant = await stage.named("ana")
         session, other = stage.access.session_for(grant), stage.access.session_for(grant)
         stage.forget_told()
         await stage.access.end_session(session)
@@ -115,7 +146,7 @@ async def test_another_password_ends_sessions_and_the_same_role_again_does_not(s
 
 async def test_another_role_holds_at_once_and_listeners_hear_of_it(stage: Stage) -> None:
     """In sessions that are open."""
-    session = stage.access.session_for(await stage.person("ana"))
+    session = stage.access.session_for(await stage.named("ana"))
     stage.forget_told()
     await stage.access.set_role("ana", Role.viewer, BY)
     grant = stage.access.by_session(session)
@@ -126,10 +157,10 @@ async def test_another_role_holds_at_once_and_listeners_hear_of_it(stage: Stage)
 
 async def test_who_is_removed_is_out_for_good(stage: Stage) -> None:
     """A new person of the same name does not inherit the old one's sessions."""
-    session = stage.access.session_for(await stage.person("ana"))
+    session = stage.access.session_for(await stage.named("ana"))
     await stage.access.remove_person("ana", BY)
     assert stage.access.by_session(session) is None
-    await stage.person("ana")
+    await stage.named("ana")
     assert stage.access.by_session(session) is None
 
 
@@ -179,8 +210,8 @@ async def test_a_session_of_a_token_ends_with_it(stage: Stage) -> None:
 )
 async def test_a_session_that_is_none_opens_nothing(stage: Stage, changed: dict[str, Any]) -> None:
     """Though it was signed, it may have been so by another version."""
-    session = stage.access.session_for(await stage.person("ana"))
-    await stage.person("bo")
+    session = stage.access.session_for(await stage.named("ana"))
+    await stage.named("bo")
     assert stage.access.by_session({**session, **changed}) is None
     for key in changed:
         assert stage.access.by_session({name: value for name, value in session.items() if name != key}) is None

@@ -161,7 +161,7 @@ async def test_a_lent_token_dies_with_its_lender_s(stage: Stage) -> None:
 
 async def test_a_lent_token_follows_its_lender_s_role_and_outlives_the_session(stage: Stage) -> None:
     """A kernel goes on when its owner's login ends, with what the owner may by then."""
-    grant = await stage.person("ana", Role.analyst)
+    grant = await stage.named("ana", Role.analyst)
     session = stage.access.session_for(grant)
     by_session = stage.access.by_session(session)
     assert by_session is not None

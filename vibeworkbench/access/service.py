@@ -265,7 +265,9 @@ class Access:
         Raises:
             InvalidInput: No name is so.
         """
-        return await self._set_person(name, role, by, lambda before: before.password_hash if before else None)
+        person = await self._put_person(name, role, by, lambda before: before.password_hash if before else None)
+        self._note("role-set", by, f"{person.name} {role.name}")
+        return person
 
     async def set_password(self, name: str, role: Role, password: str | None, by: By) -> Person:
         """The person has this role and this password (``None``: none any more); sessions opened before have ended.
@@ -275,9 +277,11 @@ class Access:
         """
         valid_name(name)
         password_hash = None if password is None else await self._passwords.hash(password)
-        return await self._set_person(name, role, by, lambda before: password_hash)
+        person = await self._put_person(name, role, by, lambda before: password_hash)
+        self._note("password-set", by, f"{person.name} {role.name}")
+        return person
 
-    async def _set_person(
+    async def _put_person(
         self, name: str, role: Role, by: By, password_hash_after: Callable[[Person | None], str | None]
     ) -> Person:
         name, now, found = valid_name(name), self._clock(), list[Person]()
@@ -291,7 +295,6 @@ class Access:
             records.put_person(transaction, found[0])
 
         await self._keeper.change(put)
-        self._note("role-set", by, f"{name} {role.name}")
         return found[0]
 
     async def remove_person(self, name: str, by: By) -> None:
