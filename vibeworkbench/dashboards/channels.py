@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
+from jupyter_client.session import DELIM
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado.web import HTTPError
 
-from vibeworkbench.dashboards.drawing import Drawing, Malformed, Message, from_frame, may_hear
+from vibeworkbench.dashboards.drawing import Drawing, Malformed, Message, from_frame
 from vibeworkbench.dashboards.kernels import OwnedKernels
 from vibeworkbench.web.identity import caller_of
 from vibeworkbench.web.roles import Caller, Role
@@ -35,7 +37,7 @@ class KernelChannels(ZMQChannelsWebsocketConnection):
         if not (caller.may(Role.analyst) and caller.scope is None):
             if self._kernels.page_owner(self.kernel_id) != caller.identity:
                 raise HTTPError(403)
-            self.drawing = Drawing()
+            self.drawing = Drawing(prefix=secrets.token_hex(16))
         await super().prepare()  # type: ignore[no-untyped-call]
 
     def connect(self) -> Any:
@@ -76,15 +78,18 @@ class KernelChannels(ZMQChannelsWebsocketConnection):
 
     def handle_outgoing_message(self, stream: str, outgoing_msg: list[Any]) -> None:
         """What the kernel says has gone to the page, unless its reader may not hear it."""
-        if self.drawing is None or self._may_hear(self.drawing, outgoing_msg):
-            super().handle_outgoing_message(stream, outgoing_msg)
+        told = outgoing_msg if self.drawing is None else self._told(self.drawing, outgoing_msg)
+        if told is not None:
+            super().handle_outgoing_message(stream, told)
 
-    def _may_hear(self, drawing: Drawing, frames: list[Any]) -> bool:
-        _, parts = self.session.feed_identities(frames)
-        kind, content = self.session.unpack(parts[1])["msg_type"], self.session.unpack(parts[4])
-        if kind == "comm_info_reply":
-            drawing.learn(content.get("comms", {}))
-        return may_hear(kind, content)
+    def _told(self, drawing: Drawing, frames: list[Any]) -> list[Any] | None:
+        sender, parts = self.session.feed_identities(frames)
+        content = self.session.unpack(parts[4])
+        told = drawing.heard(self.session.unpack(parts[1])["msg_type"], content)
+        if told is None or told is content:
+            return None if told is None else frames
+        signed = [*parts[1:4], self.session.pack(told)]
+        return [*sender, DELIM, self.session.sign(signed), *signed, *parts[5:]]
 
     def _caller(self) -> Caller:
         handler = self.websocket_handler

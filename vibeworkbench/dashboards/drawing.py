@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 import struct
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +23,7 @@ MESSAGE_BYTES = 64 * 2**10
 """What drawing says is short."""
 CONTROLS = 16
 """Control comms that are remembered of one connection; a page opens one each time it is drawn."""
-COMMS = 100_000
+WIDGETS = 100_000
 """Widgets that are remembered of one connection."""
 
 HEARD = frozenset(
@@ -69,26 +68,30 @@ class Message:
 
 @dataclass(slots=True)
 class Drawing:
-    """What one connection has opened, and what it was told that there is."""
+    """What one connection has opened, and what it was told that there is.
 
-    controls: deque[str] = field(default_factory=lambda: deque(maxlen=CONTROLS))
+    A comm that a page opens has another id at the kernel than at the page: a page that names the id of a comm that is
+    there would otherwise take its place.
+
+    Attributes:
+        prefix: With what the ids begin that this connection's comms have at the kernel; nobody can guess it.
+        controls: The page's id of each comm that it opened → the kernel's.
+        widgets: The ids of widgets that the page was told.
+        opened: How many comms the page has opened so far.
+    """
+
+    prefix: str
+    controls: dict[str, str] = field(default_factory=dict)
     widgets: set[str] = field(default_factory=set)
-
-    def learn(self, comms: Mapping[str, Any]) -> None:
-        """Those of a kernel's comms that are widgets may be asked for their state.
-
-        Args:
-            comms: ``comms`` of a ``comm_info_reply``: id → its ``target_name``.
-        """
-        for comm_id, about in comms.items():
-            if isinstance(about, dict) and about.get("target_name") == WIDGET_TARGET and len(self.widgets) < COMMS:
-                self.widgets.add(comm_id)
+    opened: int = 0
 
     def permitted(self, message: Message) -> Message | None:
-        """What may be sent in place of ``message``; ``None`` when drawing does not need it."""
-        if message.channel != "shell":
-            return None
-        content = self._content(message)
+        """What may be sent in place of ``message``; ``None`` when drawing does not need it.
+
+        Raises:
+            Malformed: A part that drawing needs is no word.
+        """
+        content = self._content(message) if message.channel == "shell" else None
         if content is None:
             return None
         header = {name: _word(message.header.get(name, "")) for name in _HEADER_FIELDS}
@@ -106,30 +109,48 @@ class Drawing:
             return None
         comm_id = _word(content.get("comm_id"))
         if message.kind == "comm_open":
-            return self._opened(comm_id, content)
+            return self._open(comm_id, content)
         if message.kind == "comm_close":
-            return {"comm_id": comm_id, "data": {}} if comm_id in self.controls else None
-        return self._asked(comm_id, content)
+            known = self.controls.pop(comm_id, None)
+            return None if known is None else {"comm_id": known, "data": {}}
+        return self._ask(comm_id, content)
 
-    def _opened(self, comm_id: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
-        if content.get("target_name") != CONTROL_TARGET or comm_id in self.widgets:
+    def _open(self, comm_id: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
+        if content.get("target_name") != CONTROL_TARGET or comm_id in self.controls:
             return None
-        if comm_id not in self.controls:
-            self.controls.append(comm_id)
-        return {"comm_id": comm_id, "target_name": CONTROL_TARGET, "data": {}}
+        if len(self.controls) >= CONTROLS:
+            del self.controls[next(iter(self.controls))]
+        self.opened += 1
+        self.controls[comm_id] = f"{self.prefix}{self.opened}"
+        return {"comm_id": self.controls[comm_id], "target_name": CONTROL_TARGET, "data": {}}
 
-    def _asked(self, comm_id: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _ask(self, comm_id: str, content: Mapping[str, Any]) -> dict[str, Any] | None:
         asked = content.get("data")
         if asked == {"method": "request_states"} and comm_id in self.controls:
-            return {"comm_id": comm_id, "data": {"method": "request_states"}}
+            return {"comm_id": self.controls[comm_id], "data": {"method": "request_states"}}
         if asked == {"method": "request_state"} and comm_id in self.widgets:
             return {"comm_id": comm_id, "data": {"method": "request_state"}}
         return None
 
+    def heard(self, kind: str, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What the page is told in place of a kernel's message; ``None`` when it is none of what is drawn."""
+        if kind not in HEARD or (kind == "stream" and content.get("name") != "stdout"):
+            return None
+        if kind == "comm_info_reply":
+            self._learn(content.get("comms", {}))
+        if kind in {"comm_msg", "comm_close"} and str(content.get("comm_id", "")).startswith(self.prefix):
+            return self._at_page(content)
+        return content
 
-def may_hear(kind: str, content: Mapping[str, Any]) -> bool:
-    """Whether somebody who may only look is told a kernel's message: not what went wrong while it ran."""
-    return kind in HEARD and not (kind == "stream" and content.get("name") != "stdout")
+    def _learn(self, comms: Mapping[str, Any]) -> None:
+        for comm_id, about in comms.items():
+            if isinstance(about, dict) and about.get("target_name") == WIDGET_TARGET and len(self.widgets) < WIDGETS:
+                self.widgets.add(comm_id)
+
+    def _at_page(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
+        names = (page for page, kernel in self.controls.items() if kernel == content["comm_id"])
+        name = next(names, None)
+        return None if name is None else {**content, "comm_id": name}
 
 
 def from_frame(frame: str | bytes, *, v1: bool) -> Message:
