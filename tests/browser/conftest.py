@@ -26,13 +26,16 @@ class Reader:
     """One person's browser.
 
     Attributes:
+        server: Where everything happens.
         page: Its page.
         url: The server's root as this person reaches it.
+        token: What vouches for this person.
         complaints: Errors of ours on its console.
         strangers: Requests that left the server.
         network_is_cut: Whether failed requests are no complaint.
     """
 
+    server: Any
     page: Any
     url: str
     token: str
@@ -86,8 +89,14 @@ class Reader:
 
     async def open_voila(self, *, theme: str = "") -> None:
         """The dashboard is open in Voila, and its panel is there; without a theme it has that of the system."""
+        await asyncio.to_thread(publish, self.server, wait=False)
         asked = f"&theme={theme}" if theme else ""
         await self.page.goto(f"{self.url}voila/render/operations.ipynb?token={self.token}{asked}")
+        await self.ready()
+
+    async def open_page(self, name: str = "operations", *, asked: str = "") -> None:
+        """The published page is open and its panel is there."""
+        await self.page.goto(f"{self.url}vibeworkbench/dashboards/{name}?token={self.token}{asked}")
         await self.ready()
 
     async def ready(self) -> None:
@@ -118,12 +127,12 @@ class Reader:
 
 @pytest.fixture
 async def reader(browser: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Reader]]]:
-    """Opens browsers, by server, address and context options; at the end nobody complained or went elsewhere."""
+    """Opens browsers, by server, address, token and context; at the end nobody complained or went elsewhere."""
     readers: list[Reader] = []
 
-    async def one(server: Any, url: str | None = None, **context: Any) -> Reader:
-        opened = await browser.new_context(viewport={"width": 1440, "height": 1000}, **context)
-        person = Reader(await opened.new_page(), url or server.url, server.token)
+    async def one(server: Any, url: str | None = None, token: str = "", **context: Any) -> Reader:
+        opened = await browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **context})
+        person = Reader(server, await opened.new_page(), url or server.url, token or server.token)
         person.page.set_default_timeout(30_000)
         person.listen()
         readers.append(person)
@@ -135,6 +144,23 @@ async def reader(browser: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Aw
         await person.page.context.close()
         assert person.complaints == []
         assert person.strangers == []
+
+
+def publish(server: Any, *, wait: bool = True, **order: Any) -> None:
+    """The dashboard is published for viewers, with a kernel for each in Voila and without one as a page.
+
+    Args:
+        server: Where its notebook is.
+        wait: Whether its page is rendered, too.
+        **order: What is published else: ``notebook``, ``content``.
+    """
+    asked = {"notebook": "operations.ipynb", "interactive": not order, **order}
+    with server.http() as admin:
+        if not wait and admin.get("api/dashboards/operations").is_success:
+            return
+        answer = admin.post("api/dashboards", json=asked, headers={} if wait else {"Prefer": "respond-async"})
+        assert answer.is_success, answer.text
+        assert not wait or answer.json()["state"] == "ready", answer.text
 
 
 @dataclass
