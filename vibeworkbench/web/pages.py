@@ -78,7 +78,7 @@ class Page(Admission):
         """One of our own pages is sent."""
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Security-Policy", content_security_policy())
-        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Referrer-Policy", "same-origin")  # none at all makes the form's Origin null, which is foreign
         self.finish(page(name, base_url=self.base_url, **facts))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
