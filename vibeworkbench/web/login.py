@@ -22,7 +22,8 @@ PATHS = "vibeworkbench_paths"
 """Key of the table of ``Paths`` in the tornado application's settings."""
 
 _LONGEST_BYTES = 4096
-_WRONG = "Name and password do not belong together, or the token opens nothing."
+_WRONG_PASSWORD = "Name and password do not belong together."
+_WRONG_TOKEN = "This token opens nothing."  # noqa: S105 - a sentence
 _NO_PAGE = "This token delivers logs and events; it opens no page."
 
 
@@ -68,7 +69,7 @@ class LoginHandler(_LoginPage):
         grant = await self._grant(given["name"], given["password"], token)
         if grant is None:
             self.set_status(401)
-            self._ask(wrong=_WRONG, name=given["name"])
+            self._ask(wrong=_WRONG_TOKEN if token else _WRONG_PASSWORD, name=given["name"])
         elif grant.role is Role.ingest:
             self.set_status(403)
             self._ask(wrong=_NO_PAGE)
