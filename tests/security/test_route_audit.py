@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
-from tests.security.audit import IN, PAGE, Row, audited, page
+from tests.security.audit import ENVIRONMENT, IN, PAGE, Row, audited, page
 from tests.security.staging import CALLERS, Stage, build
 from tests.servers import Server
 
@@ -36,7 +36,13 @@ VIEWER = (
 )
 """What the contract leaves a viewer."""
 SCOPED = (*EVERYBODY, r"GET /vibeworkbench/api/(status|rooms)")
-OF_IT = (*SCOPED, r"GET /", r"GET /vibeworkbench/dashboards(/audited)?", r"GET /vibeworkbench/dashboards/audited/assets/.+")
+OF_IT = (
+    *SCOPED,
+    r"GET /",
+    r"GET /vibeworkbench/dashboards(/audited)?",
+    r"GET /vibeworkbench/dashboards/audited/assets/.+",
+    r"GET /voila/(static|templates|labextensions|api/themes)/.+",  # what a page of Voila's is drawn with
+)
 ELSEWHERE = (
     *SCOPED,
     r"GET /vibeworkbench/dashboards",
@@ -64,7 +70,7 @@ WRITES = r"(POST|PUT|PATCH|DELETE) /vibeworkbench/api/(?!rooms/|dashboards).*"
 @pytest.fixture(scope="module")
 def rows(start_server: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """The audit, once; the server is gone afterwards."""
-    return asyncio.run(audited(build(start_server, tmp_path_factory.mktemp("audit"), PATH="/nowhere")))
+    return asyncio.run(audited(build(start_server, tmp_path_factory.mktemp("audit"), **ENVIRONMENT)))
 
 
 def entered(rows: Collection[Row], caller: str) -> Iterator[str]:
