@@ -22,7 +22,7 @@ PATHS = "vibeworkbench_paths"
 """Key of the table of ``Paths`` in the tornado application's settings."""
 
 _LONGEST_BYTES = 4096
-_WRONG_PASSWORD = "Name and password do not belong together."
+_WRONG_PASSWORD = "Name and password do not belong together."  # noqa: S105 - a sentence
 _WRONG_TOKEN = "This token opens nothing."  # noqa: S105 - a sentence
 _NO_PAGE = "This token delivers logs and events; it opens no page."
 
