@@ -187,15 +187,17 @@ for (const code of [4400, 4401, 4403, 4404])
 behaviour(
   "Who is sent away because rights have changed comes back once, and is in as what it is now.",
   async (server, join) => {
-    const member = join({ backoffBase: NEVER, backoffCap: NEVER });
+    const member = join();
     await member.until(() => member.types.includes("snapshot"));
-    server.cut(4401);
-    await member.until(() => server.handshakes.length === 2 && member.room.connection.quality === "good");
-    assert.equal(server.handshakes[1]?.get("since"), "0");
+    for (const times of [2, 3]) {
+      server.cut(4401);
+      await member.until(() => server.handshakes.length === times && member.room.connection.quality === "good");
+      assert.equal(server.handshakes.at(-1)?.get("since"), "0");
+    }
     server.turnAway = 4401;
     server.cut(4401);
     await member.until(() => member.room.connection.quality === "closed");
-    assert.deepEqual([member.room.connection.code, server.handshakes.length], [4401, 2]);
+    assert.deepEqual([member.room.connection.code, server.handshakes.length], [4401, 4]);
   },
 );
 

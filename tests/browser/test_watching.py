@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -267,7 +268,7 @@ async def test_the_worst_of_many_issues_are_shown_and_the_rest_is_named(
     workbench: Any, reader: Any, tmp_path: Path
 ) -> None:
     """A viewer has what the room tells, an analyst all of them; both know how many there are."""
-    server = workbench(workspace(tmp_path / "work", 230))
+    server = workbench("".join(workspace(tmp_path / name, 150) for name in ("one", "two")))
     await asyncio.to_thread(publish, server)
     with server.http() as admin:
         admin.post("api/ops/scan", json={"scope": "full"}).raise_for_status()
@@ -277,8 +278,8 @@ async def test_the_worst_of_many_issues_are_shown_and_the_rest_is_named(
         await each.open_page()
         await each.page.get_by_role("button", name="Show more").click()
     await expect(viewer.page.locator(".vw-row")).to_have_count(200)
-    await expect(viewer.page.locator(".vw-elsewhere")).to_contain_text("The 200 worst of 23")
-    await expect(analyst.page.locator(".vw-rows")).to_have_attribute("aria-label", "230 issues")
+    await expect(viewer.page.locator(".vw-elsewhere")).to_contain_text("The 200 worst of 3")
+    await expect(analyst.page.locator(".vw-rows")).to_have_attribute("aria-label", re.compile("^3.. issues$"))
     await expect(analyst.page.locator(".vw-elsewhere")).to_have_count(0)
 
 

@@ -170,17 +170,12 @@ export class Room {
     this.#drop();
     this.#stop("handshake");
     this.#joined = this.#wasIn = true;
+    this.#askedAgain = false;
     this.#refusals = 0;
-    this.#start("stable", this.#timing.stable, () => this.#settled());
+    this.#start("stable", this.#timing.stable, () => (this.#attempt = 0));
     this.#show({ quality: "good", transport: "socket", rttMs: null, retryAtMs: null, reason: "" });
     // The first ping waits until the page has drawn what just came: it would measure that instead of the way.
     this.#start("ping", this.#timing.settle, () => this.#ping(this.#timing.pong));
-  }
-
-  /** The connection is no accident: whatever comes next begins anew. */
-  #settled() {
-    this.#attempt = 0;
-    this.#askedAgain = false;
   }
 
   /**
@@ -329,7 +324,7 @@ export class Room {
   #polling(rttMs) {
     this.#attempt = 0;
     this.#wasIn = true;
-    this.#start("stable", this.#timing.stable, () => this.#settled());
+    this.#askedAgain = false;
     this.#start("retry", this.#timing.upgrade * (0.5 + this.#host.random()), () => this.#dial());
     this.#show({ transport: "poll", retryAtMs: null, reason: "" });
     this.#showAlive(rttMs);
@@ -337,7 +332,6 @@ export class Room {
 
   /** The poll under way, if any, is given up. */
   #drop() {
-    if (this.#poll) this.#stop("stable");
     this.#poll?.abort();
     this.#poll = null;
   }
