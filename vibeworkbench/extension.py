@@ -23,7 +23,7 @@ from vibeworkbench.access.lending import Lent
 from vibeworkbench.access.model import SERVER, Grant
 from vibeworkbench.access.service import Access
 from vibeworkbench.dashboards import voila_pages
-from vibeworkbench.dashboards.kernels import House, Metrics
+from vibeworkbench.dashboards.kernel_books import House, Metrics
 from vibeworkbench.dashboards.voila import Door, Voila
 from vibeworkbench.errors import WorkbenchError
 from vibeworkbench.settings import VoilaSettings

@@ -9,7 +9,8 @@ from jupyter_client.session import DELIM
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from tornado.web import HTTPError
 
-from vibeworkbench.dashboards.drawing import Drawing, Malformed, Message, from_frame
+from vibeworkbench.dashboards.drawing import Drawing
+from vibeworkbench.dashboards.kernel_messages import Malformed, Message, from_frame
 from vibeworkbench.dashboards.kernels import OwnedKernels
 from vibeworkbench.web.identity import caller_of
 from vibeworkbench.web.roles import Caller, Role

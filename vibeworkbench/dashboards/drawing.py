@@ -8,23 +8,23 @@ Source: Jupyter messaging protocol 5.4; the Jupyter widgets' protocol 2.1.0 (con
 
 from __future__ import annotations
 
-import itertools
-import json
-import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from vibeworkbench.dashboards.kernel_messages import Message, word
 
 CONTROL_TARGET = "jupyter.widget.control"
 """Target of the comm by which a page asks for the state of all widgets."""
 WIDGET_TARGET = "jupyter.widget"
 """Target of each widget's own comm."""
-MESSAGE_BYTES = 64 * 2**10
-"""What drawing says is short."""
 CONTROLS = 16
 """Control comms that are remembered of one connection; a page opens one each time it is drawn."""
 WIDGETS = 100_000
 """Widgets that are remembered of one connection."""
+
+UNDRAWN = "This part could not be drawn."
+"""What is told in place of a traceback."""
 
 HEARD = frozenset(
     {
@@ -44,26 +44,6 @@ HEARD = frozenset(
 """What a kernel may tell somebody who may only look: everything that is drawn; no code and no traceback."""
 
 _HEADER_FIELDS = ("msg_id", "msg_type", "username", "session", "date", "version")
-_WORD_LENGTH = 256
-
-
-class Malformed(ValueError):
-    """What came is no kernel message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A kernel message from a page, without its buffers."""
-
-    channel: str
-    header: Mapping[str, Any]
-    metadata: Mapping[str, Any]
-    content: Mapping[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """Its type."""
-        return str(self.header["msg_type"])
 
 
 @dataclass(slots=True)
@@ -94,9 +74,9 @@ class Drawing:
         content = self._content(message) if message.channel == "shell" else None
         if content is None:
             return None
-        header = {name: _word(message.header.get(name, "")) for name in _HEADER_FIELDS}
+        header = {name: word(message.header.get(name, "")) for name in _HEADER_FIELDS}
         version = message.metadata.get("version")
-        metadata = {"version": _word(version)} if message.kind == "comm_open" and version is not None else {}
+        metadata = {"version": word(version)} if message.kind == "comm_open" and version is not None else {}
         return Message("shell", header, metadata, content)
 
     def _content(self, message: Message) -> dict[str, Any] | None:
@@ -107,7 +87,7 @@ class Drawing:
             return {"target_name": WIDGET_TARGET}
         if message.kind not in {"comm_open", "comm_msg", "comm_close"}:
             return None
-        comm_id = _word(content.get("comm_id"))
+        comm_id = word(content.get("comm_id"))
         if message.kind == "comm_open":
             return self._open(comm_id, content)
         if message.kind == "comm_close":
@@ -138,9 +118,11 @@ class Drawing:
             return None
         if kind == "comm_info_reply":
             self._learn(content.get("comms", {}))
-        if kind in {"comm_msg", "comm_close"} and str(content.get("comm_id", "")).startswith(self.prefix):
-            return self._at_page(content)
-        return content
+        if not kind.startswith("comm_") or kind == "comm_info_reply":
+            return content
+        own = str(content.get("comm_id", "")).startswith(self.prefix)
+        told = self._at_page(content) if own else content
+        return None if told is None else without_failures(told)
 
     def _learn(self, comms: Mapping[str, Any]) -> None:
         for comm_id, about in comms.items():
@@ -153,78 +135,39 @@ class Drawing:
         return None if name is None else {**content, "comm_id": name}
 
 
-def from_frame(frame: str | bytes, *, v1: bool) -> Message:
-    """The message in a WebSocket frame.
-
-    Args:
-        frame: What came: of the default protocol, text or (with buffers) binary.
-        v1: Whether the subprotocol ``v1.kernel.websocket.jupyter.org`` was chosen: then it is binary.
-
-    Source: Jupyter Server, "WebSocket kernel wire protocols".
-
-    Raises:
-        Malformed: It is none, or longer than any that drawing needs.
-    """
-    if len(frame) > MESSAGE_BYTES:
-        raise Malformed("too long")
-    try:
-        return _from_v1(frame) if v1 else _from_default(frame)
-    except (ValueError, RecursionError, struct.error, AttributeError, TypeError, KeyError, IndexError) as error:
-        raise Malformed(str(error)) from None
+def without_failures(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The content of a message; where widgets hold outputs that tell what failed, they only tell that something did."""
+    data = content.get("data")
+    if not isinstance(data, dict):
+        return content
+    changed: dict[str, Any] = {}
+    if _tells(data.get("state")):
+        changed["state"] = _hushed(data["state"])
+    states = data.get("states")
+    if isinstance(states, dict):
+        told = {key: {**each, "state": _hushed(each["state"])} for key, each in states.items() if _has_told(each)}
+        changed |= {"states": {**states, **told}} if told else {}
+    return {**content, "data": {**data, **changed}} if changed else content
 
 
-def _from_v1(frame: str | bytes) -> Message:
-    if isinstance(frame, str):
-        raise Malformed("a text frame")
-    (count,) = struct.unpack_from("<Q", frame)
-    if not 6 <= count <= 1024:  # the channel, four parts and the end; more are buffers
-        raise Malformed("a wrong number of parts")
-    offsets = struct.unpack_from(f"<{count}Q", frame, 8)
-    if offsets[0] != 8 * (count + 1) or offsets[-1] != len(frame) or list(offsets) != sorted(offsets):
-        raise Malformed("offsets that mean nothing")
-    channel, header, _parent, metadata, content = (
-        frame[start:end].decode() for start, end in itertools.pairwise(offsets[:6])
-    )
-    return _message(channel, _object(header), _object(metadata), _object(content))
+def _has_told(model: Any) -> bool:
+    return isinstance(model, dict) and _tells(model.get("state"))
 
 
-def _from_default(frame: str | bytes) -> Message:
-    if isinstance(frame, bytes):
-        (count,) = struct.unpack_from("!I", frame)
-        if not 1 <= count <= 1024:
-            raise Malformed("a wrong number of parts")
-        offsets = [*struct.unpack_from(f"!{count}I", frame, 4), len(frame)]
-        if offsets[0] != 4 * (count + 1) or offsets != sorted(offsets):
-            raise Malformed("offsets that mean nothing")
-        frame = frame[offsets[0] : offsets[1]].decode()
-    message = _object(frame)
-    return _message(message["channel"], message["header"], message.get("metadata", {}), message["content"])
+def _tells(state: Any) -> bool:
+    outputs = state.get("outputs") if isinstance(state, dict) else None
+    return isinstance(outputs, list) and any(_is_failure(each) or _is_stderr(each) for each in outputs)
 
 
-def _message(channel: Any, header: Any, metadata: Any, content: Any) -> Message:
-    parts = (header, metadata, content)
-    if not isinstance(channel, str) or not all(isinstance(each, dict) for each in parts):
-        raise Malformed("parts of wrong types")
-    _word(header["msg_type"])
-    return Message(channel, header, metadata, content)
+def _hushed(state: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"output_type": "stream", "name": "stdout", "text": f"{UNDRAWN}\n"}
+    kept = [said if _is_failure(each) else each for each in state["outputs"] if not _is_stderr(each)]
+    return {**state, "outputs": kept}
 
 
-def _object(text: str) -> dict[str, Any]:
-    found = json.loads(text, object_pairs_hook=_unique)
-    if not isinstance(found, dict):
-        raise Malformed("no JSON object")
-    return found
+def _is_failure(output: Any) -> bool:
+    return isinstance(output, dict) and output.get("output_type") == "error"
 
 
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    said = list(pairs)
-    found = dict(said)
-    if len(found) != len(said):
-        raise Malformed("a key twice")
-    return found
-
-
-def _word(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _WORD_LENGTH or not value.isprintable():
-        raise Malformed("no word where one belongs")
-    return value
+def _is_stderr(output: Any) -> bool:
+    return isinstance(output, dict) and output.get("output_type") == "stream" and output.get("name") != "stdout"

@@ -4,109 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from collections.abc import Mapping
+from typing import Any
 
 from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
 from jupyter_server import CallContext
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-from prometheus_client import CollectorRegistry, Counter, Gauge
 from tornado.web import HTTPError, RequestHandler
 
-from vibeworkbench.access.lending import Lent
 from vibeworkbench.access.model import Grant
+from vibeworkbench.dashboards.kernel_books import (
+    ENDED,
+    TOKEN_VARIABLE,
+    TRY_AGAIN_S,
+    URL_VARIABLE,
+    House,
+    Owned,
+    Watcher,
+    grant_behind,
+    is_voila,
+    without_secrets,
+)
 from vibeworkbench.errors import NotAllowed, Unavailable
-from vibeworkbench.settings import VoilaSettings
-from vibeworkbench.web.identity import WorkbenchUser, caller_of, is_same
-
-URL_VARIABLE = "VIBEWORKBENCH_URL"
-TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
-TRY_AGAIN_S = 15.0
-"""When a page that found no free kernel may ask again."""
-
-ENDED = 4404
-"""Close code: there is no such kernel any more."""
-
-_SECRETS = frozenset({"token", "_xsrf"})
-
-
-class Metrics:
-    """What Prometheus is told of Voila's kernels.
-
-    Args:
-        registry: Where they are registered; a server has one.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"vibeworkbench_voila_{name}", text, labels, registry=registry)
-
-        self.kernels = Gauge("vibeworkbench_voila_kernels", "Kernels of Voila's pages.", registry=registry)
-        self.refused = counter("refused", "Pages that found no free kernel.")
-        self.ended = counter("kernels_ended", "Kernels of Voila's pages that ended, by reason.", "reason")
-        self.dropped = counter("messages_dropped", "Kernel messages of readers that were dropped, by reason.", "reason")
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What the workbench gives to kernels.
-
-    Attributes:
-        lend: A token with the rights of a grant, for a purpose.
-        standing: What a token opens now; ``None`` when it opens nothing any more.
-        url: The server's root, as kernels on this machine reach it.
-        settings: Limits of Voila's kernels.
-        metrics: What is counted.
-    """
-
-    lend: Callable[[Grant, str], Lent]
-    standing: Callable[[str], Grant | None]
-    url: Callable[[], str]
-    settings: VoilaSettings
-    metrics: Metrics
-
-
-class Watcher(Protocol):
-    """A connection to a kernel."""
-
-    def end(self, code: int, reason: str) -> None:
-        """It is closed, with a close code and a sentence."""
-
-
-@dataclass(slots=True, eq=False)
-class Owned:
-    """A kernel and what is known of it beside Jupyter's own books.
-
-    Attributes:
-        kernel_id: Its id.
-        grant: The rights of whoever started it; ``None`` when no request did.
-        voila: Whether it runs a page of Voila's.
-        page: The request whose page is being drawn; ``None`` once the page was sent.
-        lent: The token that it was lent.
-        watchers: The connections to it.
-        watched: Whether there ever was one.
-        starting: Whether it is not there yet.
-        ending: Why it is being shut down, or will be as soon as it has started; empty while it is wanted.
-        timer: When it ends unless somebody looks.
-    """
-
-    kernel_id: str
-    grant: Grant | None = None
-    voila: bool = False
-    page: RequestHandler | None = None
-    lent: Lent | None = field(default=None, repr=False)
-    watchers: set[Watcher] = field(default_factory=set)
-    watched: bool = False
-    starting: bool = True
-    ending: str = ""
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def identity(self) -> str:
-        """Whose it is; empty when nobody's."""
-        return "" if self.grant is None else self.grant.identity
 
 
 class NoRestarts(AsyncIOLoopKernelRestarter):
@@ -131,7 +50,7 @@ class OwnedKernels(AsyncMappingKernelManager):
         self._owned: dict[str, Owned] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
-    # --- questions ---
+    # Questions
 
     def owner_of(self, kernel_id: str) -> str | None:
         """The identity that started this kernel; ``None`` when nobody did, or there is no such kernel."""
@@ -143,7 +62,7 @@ class OwnedKernels(AsyncMappingKernelManager):
         owned = self._owned.get(kernel_id)
         return owned.identity if owned is not None and owned.voila else None
 
-    # --- beginning ---
+    # Beginning
 
     async def _async_start_kernel(self, *, kernel_id: str | None = None, path: Any = None, **kwargs: Any) -> str:
         if kernel_id is not None and kernel_id in self:
@@ -151,7 +70,7 @@ class OwnedKernels(AsyncMappingKernelManager):
         kernel_id = kernel_id or self.new_kernel_id(**kwargs)
         if kernel_id in self._owned:
             raise HTTPError(409, "this kernel is starting")
-        if _is_voila(kwargs.get("env")):
+        if is_voila(kwargs.get("env")):
             await self._room_for_one_more()
         kwargs["env"] = self._admitted(kernel_id, kwargs.get("env"))
         try:
@@ -189,7 +108,7 @@ class OwnedKernels(AsyncMappingKernelManager):
     def _admitted(self, kernel_id: str, given: Mapping[str, str] | None) -> dict[str, str]:
         """The environment of a kernel that may start, and is on the books from now on."""
         environment = dict(os.environ if given is None else given)
-        voila = _is_voila(given)
+        voila = is_voila(given)
         handler = CallContext.get(CallContext.JUPYTER_HANDLER)
         if self.house is None:
             if voila:
@@ -207,7 +126,7 @@ class OwnedKernels(AsyncMappingKernelManager):
         if voila:
             self.house.metrics.kernels.set(self._page_count())
             self._wait(owned)
-        return _without_secrets(environment) if voila else environment
+        return without_secrets(environment) if voila else environment
 
     def _refuse_voila(self, grant: Grant | None) -> None:
         assert self.house is not None  # noqa: S101 - for the type checker
@@ -224,7 +143,7 @@ class OwnedKernels(AsyncMappingKernelManager):
     def _page_count(self) -> int:
         return sum(owned.voila for owned in self._owned.values())
 
-    # --- looking ---
+    # Looking
 
     def joined(self, kernel_id: str, watcher: Watcher) -> None:
         """Somebody looks at the kernel."""
@@ -265,18 +184,22 @@ class OwnedKernels(AsyncMappingKernelManager):
         if self.house is not None:
             self.house.metrics.dropped.labels(reason).inc()
 
-    # --- end ---
+    # End
+
+    async def _async_restart_kernel(self, kernel_id: str, now: bool = False) -> Any:
+        owned = self._owned.get(kernel_id)
+        if owned is not None and owned.voila:
+            self._tell_of_end(owned)  # the new one knows nothing of the page
+        return await super()._async_restart_kernel(kernel_id, now=now)  # type: ignore[no-untyped-call]
+
+    restart_kernel = _async_restart_kernel  # type: ignore[assignment]
 
     def rights_changed(self, identities: frozenset[str]) -> None:
         """Pages of these identities end with their kernels, unless the same rights still stand."""
         for owned in list(self._owned.values()):
-            if owned.voila and owned.identity in identities and not self._stands(owned):
+            is_theirs = owned.voila and owned.identity in identities
+            if is_theirs and not (self.house is not None and self.house.stands(owned)):
                 self.end(owned.kernel_id, "rights")
-
-    def _stands(self, owned: Owned) -> bool:
-        if owned.lent is None or owned.grant is None or self.house is None:
-            return False
-        return is_same(owned.grant, self.house.standing(owned.lent.token))
 
     def end(self, kernel_id: str, reason: str) -> asyncio.Task[None] | None:
         """A page's kernel is being shut down; the task is done when it has ended, ``None`` when nothing is to be done.
@@ -322,6 +245,12 @@ class OwnedKernels(AsyncMappingKernelManager):
             wait_s, reason = (settings.idle_s if owned.watched else settings.start_grace_s), "idle"
         owned.timer = asyncio.get_running_loop().call_later(wait_s, self.end, owned.kernel_id, reason)
 
+    def _handle_kernel_died(self, kernel_id: str) -> None:
+        owned = self._owned.get(kernel_id)
+        if owned is not None and owned.voila and self.house is not None:
+            self.house.metrics.ended.labels("died").inc()
+        super()._handle_kernel_died(kernel_id)  # type: ignore[no-untyped-call]
+
     def remove_kernel(self, kernel_id: str) -> Any:
         """The kernel is on nobody's books any more."""
         self._forget(kernel_id)
@@ -344,32 +273,3 @@ class OwnedKernels(AsyncMappingKernelManager):
             watcher.end(ENDED, "This page's kernel has ended.")
         if self.house is not None:
             self.house.metrics.kernels.set(self._page_count())
-
-
-def grant_behind(handler: RequestHandler) -> Grant | None:
-    """The rights of whoever sent the request that ``handler`` answers; ``None`` when nobody vouches for them."""
-    user = handler.current_user
-    if isinstance(user, WorkbenchUser):
-        return user.grant
-    caller = None if user is None else caller_of(user, handler.settings)
-    return None if caller is None else Grant(caller.identity, caller.name, caller.role, "", caller.scope)
-
-
-def _is_voila(environment: Mapping[str, str] | None) -> bool:
-    return environment is not None and environment.get("SERVER_SOFTWARE", "").startswith("voila/")
-
-
-def _without_secrets(environment: dict[str, str]) -> dict[str, str]:
-    """What Voila tells a kernel of the request, without the token with which it was made."""
-    for name in ("QUERY_STRING", "VOILA_REQUEST_URL"):
-        said = environment.get(name)
-        if said:
-            environment[name] = _stripped(said, whole=name == "VOILA_REQUEST_URL")
-    return environment
-
-
-def _stripped(text: str, *, whole: bool) -> str:
-    parts = urlsplit(text) if whole else urlsplit(f"?{text}")
-    kept = [each for each in parse_qsl(parts.query, keep_blank_values=True) if each[0] not in _SECRETS]
-    query = urlencode(kept)
-    return urlunsplit(parts._replace(query=query)) if whole else query

@@ -11,7 +11,8 @@ from jupyter_server import CallContext
 from tornado.web import RequestHandler
 from traitlets.config import Config
 
-from vibeworkbench.dashboards.kernels import House, OwnedKernels
+from vibeworkbench.dashboards.kernel_books import House
+from vibeworkbench.dashboards.kernels import OwnedKernels
 from vibeworkbench.dashboards.model import Publication
 from vibeworkbench.errors import InvalidInput, NotAllowed, Unavailable
 from vibeworkbench.web.identity import caller_of
@@ -181,16 +182,11 @@ def _kernel_classes(given: Config) -> dict[str, str]:
 def page_config(then: Hook | None, page: Mapping[str, Any], **about: Any) -> dict[str, Any]:
     """The page's configuration: MathJax as Voila brings it, from no other host, and whether its reader only looks.
 
-    Of a narrowed token there is no cookie, so that the page must know it; it is its reader's own.
-
     Source: Voila 0.5's ``shouldUseMathJax2``: unless both options are null it loads MathJax from ``fullMathjaxUrl``.
     """
-    given = dict(page if then is None else then(page, **about))
-    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
-    caller = caller_behind(handler)
-    if caller.scope is not None:
-        given["token"] = handler.get_query_argument("token", "")
-    return {**given, "fullMathjaxUrl": None, "mathjaxConfig": None, "vibeworkbenchReadOnly": not uses_kernels(caller)}
+    given = page if then is None else then(page, **about)
+    only_looks = not uses_kernels(caller_behind(CallContext.get(CallContext.JUPYTER_HANDLER)))
+    return {**given, "fullMathjaxUrl": None, "mathjaxConfig": None, "vibeworkbenchReadOnly": only_looks}
 
 
 def uses_kernels(caller: Caller) -> bool:

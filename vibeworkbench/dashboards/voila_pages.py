@@ -49,6 +49,7 @@ class VoilaPage(PageHandler, TornadoVoilaHandler):  # type: ignore[misc]
         """The page is sent while its notebook is being executed; its kernel stays as long as somebody looks at it."""
         self.voila.door.check(self.caller, path)
         checked_theme(self.get_argument("theme", ""))
+        self._refuse_narrowed_address()
         self._hide_failures()
         whole = False
         try:
@@ -57,6 +58,14 @@ class VoilaPage(PageHandler, TornadoVoilaHandler):  # type: ignore[misc]
             self.log.debug("the reader left before the page was whole")
         finally:
             self._settle(whole=whole)
+
+    def _refuse_narrowed_address(self) -> None:
+        # Of a narrowed token in an address no session is opened, and nothing else would vouch for what the page loads.
+        if self.caller.scope is not None and self.get_query_argument("token", ""):
+            raise NotAllowed(
+                "A narrowed token in an address opens pages without a kernel: "
+                f"{self.base_url}vibeworkbench/dashboards has this one, if it is among the token's."
+            )
 
     def _hide_failures(self) -> None:
         if not uses_kernels(self.caller):

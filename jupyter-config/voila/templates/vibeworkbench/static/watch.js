@@ -9,7 +9,6 @@
  * A classic script at the top of the page: it must be there before Voila opens its first socket.
  */
 (() => {
-  const KEPT = Symbol.for("vibeworkbench.token");
   const FIRST_WAIT_MS = 1000;
   const LONGEST_WAIT_MS = 30_000;
   const ANSWER_WITHIN_MS = 10_000;
@@ -44,9 +43,7 @@
   }
   globalThis.WebSocket = WatchedSocket;
 
-  const given = takeToken();
-  /** @type {string | null} */
-  let token = null; // where no cookie vouches for the reader
+  takeToken();
 
   addEventListener("pagehide", () => {
     isLeaving = true;
@@ -54,16 +51,14 @@
     endKernel();
   });
   addEventListener("pageshow", (event) => {
-    if (event.persisted) reload(); // its kernel ended when it was left
+    if (event.persisted) location.reload(); // its kernel ended when it was left
   });
   addEventListener("online", () => {
     if (trouble === "unreachable") void ask();
   });
   addEventListener("vibeworkbench-ended", () => show("ended"));
   addEventListener("DOMContentLoaded", () => {
-    const { token: needed, vibeworkbenchReadOnly } = config();
-    if (needed && given) Object.defineProperty(document, KEPT, { value: (token = given), configurable: true });
-    if (vibeworkbenchReadOnly) document.body.prepend(paragraph(READ_ONLY, "vw-readonly"));
+    if (config().vibeworkbenchReadOnly) document.body.prepend(paragraph(READ_ONLY, "vw-readonly"));
   });
 
   /** @param {WebSocket} socket */
@@ -110,11 +105,9 @@
    * @returns {Promise<number>} The HTTP status, 0 without an answer.
    */
   async function statusOf(path) {
-    /** @type {Record<string, string>} */
-    const headers = token === null ? {} : { Authorization: `token ${token}` };
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
     try {
-      return (await fetch(`${config().baseUrl}${path}`, { cache: "no-store", headers, signal })).status;
+      return (await fetch(`${config().baseUrl}${path}`, { cache: "no-store", signal })).status;
     } catch {
       return 0;
     }
@@ -135,7 +128,7 @@
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "Reload";
-    button.addEventListener("click", reload);
+    button.addEventListener("click", () => location.reload());
     document.body.append(notice);
     notice.setAttribute("role", isFinal() ? "alert" : "status"); // before its text is there: else it is not read out
     notice.append(paragraph(SENTENCES[found], ""), button);
@@ -157,34 +150,25 @@
     return made;
   }
 
-  /** @returns {{baseUrl: string, kernelId: string, token?: string, vibeworkbenchReadOnly?: boolean}} */
+  /** @returns {{baseUrl: string, kernelId: string, vibeworkbenchReadOnly?: boolean}} */
   function config() {
     return JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? '{"baseUrl": "/", "kernelId": ""}');
   }
 
-  /** Voila says so, too, but not on every way out of a page, and with cookies only. */
+  /** Voila says so, too, but not on every way out of a page. */
   function endKernel() {
     const { baseUrl, kernelId } = config();
     if (!kernelId) return;
     const said = new FormData();
     said.append("_xsrf", /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? "");
-    const query = token === null ? "" : `?token=${encodeURIComponent(token)}`;
-    navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${kernelId}${query}`, said);
+    navigator.sendBeacon(`${baseUrl}voila/api/shutdown/${kernelId}`, said);
   }
 
-  function reload() {
-    const url = new URL(location.href);
-    if (token !== null) url.searchParams.set("token", token);
-    location.replace(url.href);
-  }
-
-  /** The token is out of the address, before somebody copies it from there. */
+  /** The token is out of the address, before somebody copies it from there: the page has a session now. */
   function takeToken() {
     const url = new URL(location.href);
-    const found = url.searchParams.get("token");
-    if (found === null) return null;
+    if (!url.searchParams.has("token")) return;
     url.searchParams.delete("token");
     history.replaceState(history.state, "", url.href);
-    return found;
   }
 })();
