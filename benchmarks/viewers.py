@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 from playwright.async_api import Browser
 
 from benchmarks import servers, viewers_browser
@@ -59,7 +57,7 @@ def _medians(runs: list[Any]) -> Any:
 async def _one_run(sizes: tuple[int, ...], voila_sizes: tuple[int, ...]) -> dict[str, Any]:
     async with chromium() as browser:
         with watched(notebooks=(NOTEBOOK,)) as ours:
-            published = await _published(ours.server, browser, sizes)
+            published = await _published(ours.server, browser)
             figures = await _ours(ours, browser, *published, sizes)
             with servers.stock_voila(NOTEBOOK, ours.server) as voila:
                 beside = await _voila(voila, browser, voila_sizes)
@@ -69,15 +67,15 @@ async def _one_run(sizes: tuple[int, ...], voila_sizes: tuple[int, ...]) -> dict
 # Ours
 
 
-async def _published(server: Server, browser: Browser, sizes: tuple[int, ...]) -> tuple[str, list[Any], Script]:
+async def _published(server: Server, browser: Browser) -> tuple[str, list[Any], Script]:
     """The page's URL, the cookies of a viewer who has logged in, and what that viewer's browser loaded."""
-    await asyncio.to_thread(_vibeworkbench, server, "dashboards", "publish", NOTEBOOK.name, "--role", "viewer")
-    made = await asyncio.to_thread(_vibeworkbench, server, "token", "create", "--role", "viewer")
+    await _rendered(server, "dashboards", {"notebook": NOTEBOOK.name, "role": "viewer"})
+    made = await _told(server, "tokens", {"role": "viewer"})
     url = f"http://127.0.0.1:{server.port}/vibeworkbench/dashboards/{DASHBOARD}"
     async with newcomer(browser) as context:
         page = await context.new_page()
         await page.goto(url)
-        await page.locator("input[type=password]").fill(made["token"])
+        await page.locator("input[name=token]").fill(made["token"])
         await page.keyboard.press("Enter")
         await page.locator(viewers_browser.LIVE).wait_for()
         cookies = await context.cookies()
@@ -87,13 +85,20 @@ async def _published(server: Server, browser: Browser, sizes: tuple[int, ...]) -
     return url, cookies, Script(server.port, seen.headers, seen.socket_headers, requests, rooms, SPEAKING)
 
 
-def _vibeworkbench(server: Server, *arguments: str) -> dict[str, Any]:
-    """What a command of ours says of what it did."""
-    root = {"VIBEWORKBENCH_URL": f"http://127.0.0.1:{server.port}/", "VIBEWORKBENCH_TOKEN": server.token}
-    command = [sys.executable, "-m", "vibeworkbench", *arguments, "--json"]
-    done = subprocess.run(command, check=True, capture_output=True, env={**os.environ, **root}, timeout=120)
-    said: dict[str, Any] = json.loads(done.stdout)
+async def _told(server: Server, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What our server answers its admin who posts something."""
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
+        url = f"http://127.0.0.1:{server.port}/vibeworkbench/api/{path}"
+        answer = await client.post(url, json=body, headers={"Authorization": f"token {server.token}"})
+    answer.raise_for_status()
+    said: dict[str, Any] = answer.json()
     return said
+
+
+async def _rendered(server: Server, path: str, body: dict[str, Any] | None = None) -> None:
+    said = await _told(server, path, body)
+    if said["state"] != "ready":
+        raise RuntimeError(f"the page was not rendered: {said['reason']}")
 
 
 async def _ours(
@@ -191,7 +196,7 @@ async def _stormed(crowd: Crowd, ours: Watched) -> dict[str, float]:
     figures: dict[str, float] = {"viewers": len(crowd.viewers)}
     for name, act in {"storm": crowd.storm, "reload": crowd.reload}.items():
         if name == "reload":
-            await asyncio.to_thread(_vibeworkbench, ours.server, "dashboards", "render", DASHBOARD)
+            await _rendered(ours.server, f"dashboards/{DASHBOARD}/render")
         await asyncio.to_thread(ours.longest)
         cpu_s = ours.server.cpu_s()
         figures[f"{name}_wall_s"] = await act()
