@@ -30,9 +30,12 @@
   let isLeaving = false;
   let isLive = false;
   let attempt = 0;
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   /** @type {Trouble | null} */
   let trouble = null;
+  /** @type {HTMLElement | null} */
+  let notice = null;
 
   class WatchedSocket extends Socket {
     /** @param {ConstructorParameters<typeof WebSocket>} given */
@@ -58,7 +61,7 @@
   });
   addEventListener("vibeworkbench-ended", () => show("ended"));
   addEventListener("DOMContentLoaded", () => {
-    if (config().vibeworkbenchReadOnly) document.body.prepend(paragraph(READ_ONLY, "vw-readonly"));
+    if (config().vibeworkbenchReadOnly) document.body.prepend(paragraph(READ_ONLY, "vw-voila-readonly"));
   });
 
   /** @param {WebSocket} socket */
@@ -122,8 +125,8 @@
     if (trouble === found) return;
     hide();
     trouble = found;
-    const notice = document.createElement("div");
-    notice.className = "vw-notice";
+    notice = document.createElement("div");
+    notice.className = "vw-voila-lost";
     notice.dataset["trouble"] = found;
     const button = document.createElement("button");
     button.type = "button";
@@ -136,7 +139,8 @@
 
   function hide() {
     trouble = null;
-    document.querySelector(".vw-notice")?.remove();
+    notice?.remove();
+    notice = null;
   }
 
   /**
@@ -152,7 +156,9 @@
 
   /** @returns {{baseUrl: string, kernelId: string, vibeworkbenchReadOnly?: boolean}} */
   function config() {
-    return JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? '{"baseUrl": "/", "kernelId": ""}');
+    return JSON.parse(
+      document.getElementById("jupyter-config-data")?.textContent ?? '{"baseUrl": "/", "kernelId": ""}',
+    );
   }
 
   /** Voila says so, too, but not on every way out of a page. */
