@@ -5,8 +5,10 @@ It stands in front of tornado's table of handlers and not inside of it, so that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler, Template404
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest, RequestStartLine, ResponseStartLine
@@ -28,6 +30,7 @@ from vibeworkbench.web.sockets import SocketHandler
 STRANGERS_BODY_BYTES = 65_536
 """Largest body that is read of somebody the server does not know, outside of our API, which limits by itself."""
 
+_HARMLESS = READ | {"OPTIONS"}
 _ROOMS = "vibeworkbench/parties/"
 
 
@@ -68,12 +71,15 @@ class Gate(ReversibleRouter):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
         """Who answers: the handler of the address, or the one that refuses in its place."""
-        grant = self._provider.identify(request)
+        seen = self._provider.seen(request)
+        grant = None if seen is None else seen.grant
         caller = None if grant is None else grant.caller()
         method = request.method or "GET"
         verdict = Verdict.admitted if _is_preflight(request) else self._paths.judge(method, request.path, caller)
         if verdict is not Verdict.admitted and not self._is_let_through(verdict, request, caller):
             return self._refusal(verdict, request)
+        if seen is not None and not seen.means.is_token and self._is_sent_by_a_foreign_page(request):
+            return self._refusal(Verdict.refused, request)
         if caller is not None and self._paths.below(request.path) == "" and not is_at_home_in_lab(caller):
             return self._delegate(request, Landing)
         delegate: Any = self._behind.find_handler(request, **kwargs)
@@ -87,6 +93,17 @@ class Gate(ReversibleRouter):
             is_asking = isinstance(found, type) and issubclass(found, JupyterHandler)
             return self._provider.upstream is not None and is_asking
         return found is Template404 and caller is not None and is_at_home_in_lab(caller)
+
+    def _is_sent_by_a_foreign_page(self, request: HTTPServerRequest) -> bool:
+        # A browser sends a session's cookie along whatever page asks. Handlers of Jupyter's kind look at the origin of
+        # writes and handshakes by themselves; those of other extensions may not.
+        if request.method in _HARMLESS and not _is_handshake(request):
+            return False
+        origin, settings = request.headers.get("Origin"), self._application.settings
+        pattern = settings.get("allow_origin_pat")
+        if origin is None or settings.get("allow_origin") in {"*", origin} or (pattern and re.match(pattern, origin)):
+            return False
+        return urlsplit(origin).netloc.lower() != request.host.lower()
 
     def _refusal(self, verdict: Verdict, request: HTTPServerRequest) -> HTTPMessageDelegate:
         failure: WorkbenchError = NotAllowed("Your rights do not reach this address.")

@@ -101,7 +101,9 @@ class LoginHandler(_LoginPage):
     def _asked_for(self) -> str:
         """Where the browser wanted to go: a plain path of this server, else empty."""
         target = self.get_argument("next", "")
-        parts = urlsplit(target) if target.isprintable() else urlsplit("//")
+        if not target.isprintable():  # a browser drops tabs and line ends, and then reads another address
+            return ""
+        parts = urlsplit(target)
         inside = target.startswith(self.base_url) and not is_ambiguous(parts.path)
         return target if inside and not parts.scheme and not parts.netloc and "\\" not in target else ""
 

@@ -153,6 +153,8 @@ class Paths:
             caller: Who asks; ``None`` means nobody whom the server knows.
         """
         below = self.below(path)
+        if "\\" in path:  # no address holds one; a browser that is sent there takes it for a slash
+            return Verdict.unknown if caller is None else Verdict.refused
         if below is None:
             return self._verdict(caller, Role.admin)
         if is_ambiguous(below) and (caller is None or not _is_trusted(caller)):
