@@ -64,7 +64,9 @@ async def audited(stage: Stage) -> list[Row]:
     calls = [(each, method) for each in found for method in methods_of(each)]
     calls.sort(key=lambda call: (call[1], call[0].path) in LAST)  # stable
     gate = asyncio.Semaphore(AT_ONCE)
-    nobody_s = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # else a caller's session would vouch for the next one
+    nobody_s = CookieJar(
+        DefaultCookiePolicy(allowed_domains=())
+    )  # else a caller's session would vouch for the next one
     async with httpx.AsyncClient(base_url=stage.server.url, cookies=nobody_s, timeout=SETTLE_S) as http:
         early = [call for call in calls if (call[1], call[0].path) not in LAST]
         rows = list(await asyncio.gather(*(row(stage, http, gate, *call) for call in early)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 
 import httpx
@@ -43,12 +45,13 @@ def submit(client: httpx.Client, name: str, password: str, leads_to: str | None 
     return client.post("login", data={**hidden, **filled})
 
 
-def login(server: Server, name: str, password: str = PASSWORD, source: str = "127.0.0.1") -> httpx.Client:
+@contextmanager
+def login(server: Server, name: str, password: str = PASSWORD, source: str = "127.0.0.1") -> Iterator[httpx.Client]:
     """A browser in which ``name`` is logged in."""
-    client = browser(server, source)
-    answer = submit(client, name, password)
-    assert answer.status_code in (302, 303), answer.text
-    return client
+    with browser(server, source) as client:
+        answer = submit(client, name, password)
+        assert answer.status_code == 303, answer.text
+        yield client
 
 
 def xsrf(client: httpx.Client) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -128,7 +129,8 @@ def build(start_server: Callable[..., Server], folder: Path, settings: str = "",
     (data / "config").mkdir(parents=True)
     (data / "config" / "jupyter_server_config.py").write_text(CONFIGURATION.format(root=str(root)))
     dump = folder / "routes.json"
-    own = {"PYTHONPATH": str(EXTENSIONS), "ROUTE_DUMP": str(dump), **environment}
+    path = os.pathsep.join((str(EXTENSIONS), *filter(None, [os.environ.get("PYTHONPATH")])))
+    own = {"PYTHONPATH": path, "ROUTE_DUMP": str(dump), **environment}
     server = start_server(SETTINGS + settings, data=data, environment=own)
     tokens = {caller: made(server, role, scope) for caller, (role, scope) in GROUPS.items()}
     things = prepared(server) | {"token": made(server, "viewer").id}
@@ -166,6 +168,9 @@ def write_notebook(path: Path, *sources: str, metadata: Mapping[str, Any] | None
     path.parent.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source) for source in sources],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}, **(metadata or {})},
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            **(metadata or {}),
+        },
     )
     nbformat.write(notebook, path)

@@ -102,7 +102,10 @@ def as_binary(said: Mapping[str, Any]) -> bytes:
 
 def as_v1(said: Mapping[str, Any]) -> bytes:
     """The wire format that JupyterLab chooses."""
-    parts = [said["channel"].encode(), *(json.dumps(said[k]).encode() for k in ("header", "parent_header", "metadata", "content"))]
+    parts = [
+        said["channel"].encode(),
+        *(json.dumps(said[k]).encode() for k in ("header", "parent_header", "metadata", "content")),
+    ]
     offsets = [8 * (len(parts) + 2)]
     for part in parts:
         offsets.append(offsets[-1] + len(part))
@@ -139,7 +142,14 @@ def attacks(comm: str) -> list[dict[str, Any]]:
         message("comm_msg", {"comm_id": comm, "data": {"method": "custom", "content": {"event": "click"}}}),
         message("comm_msg", {"comm_id": comm, "data": {"method": "request_state", **moved}}),
         message("comm_close", {"comm_id": comm, "data": {}}),
-        message("comm_open", {"comm_id": uuid.uuid4().hex, "target_name": "jupyter.widget", "data": {"state": {"_model_name": "IntSliderModel"}}}),
+        message(
+            "comm_open",
+            {
+                "comm_id": uuid.uuid4().hex,
+                "target_name": "jupyter.widget",
+                "data": {"state": {"_model_name": "IntSliderModel"}},
+            },
+        ),
         message("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}}),
         {**message("kernel_info_request", {}), "content": RUN, "msg_type": "execute_request"},
         {**message("kernel_info_request", {}), "parent_header": message("execute_request", RUN)["header"]},
@@ -213,7 +223,9 @@ def test_a_viewer_makes_a_kernel_do_nothing_but_draw(stage: Stage, kernel: str, 
     with channels(stage, kernel, stage.headers("viewer")) as socket:  # it was neither ended nor interrupted
         replied(socket, as_text)
     assert widget_in(stage, kernel) == comm
-    assert not [path.name for path in stage.root.iterdir() if path.name in ("executed", "slider.moved", "button.clicked")]
+    assert not [
+        path.name for path in stage.root.iterdir() if path.name in ("executed", "slider.moved", "button.clicked")
+    ]
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -261,7 +273,9 @@ def test_a_viewer_s_own_kernel_obeys_it_in_nothing_but_its_end(stage: Stage, ker
 
 
 @pytest.mark.parametrize("caller", ["viewer", "analyst", "operator", "admin"])
-@pytest.mark.parametrize("notebook", ["unpublished.ipynb", "audited.ipynb", "made-up.ipynb", "secret.txt", "../data/x.ipynb"])
+@pytest.mark.parametrize(
+    "notebook", ["unpublished.ipynb", "audited.ipynb", "made-up.ipynb", "secret.txt", "../data/x.ipynb"]
+)
 def test_voila_runs_only_what_is_published_for_it(stage: Stage, caller: str, notebook: str) -> None:
     """For nobody: what may be edited is run in Lab. No kernel is started to find that out."""
     before = kernels(stage)
@@ -292,7 +306,9 @@ def test_a_notebook_that_was_unpublished_runs_no_more(stage: Stage) -> None:
         assert viewer.get("vibeworkbench/dashboards/gone").status_code in (403, 404)
 
 
-@pytest.mark.parametrize("template", ["../../../../etc", "..", "lab/../../..", "/etc", "made-up", "a\0b", "classic", "base"])
+@pytest.mark.parametrize(
+    "template", ["../../../../etc", "..", "lab/../../..", "/etc", "made-up", "a\0b", "classic", "base"]
+)
 def test_voila_s_template_parameter_reads_nothing_of_the_machine(stage: Stage, template: str) -> None:
     """It names one of the templates that are there, or is refused; no kernel stays behind."""
     before = kernels(stage)

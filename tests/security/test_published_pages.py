@@ -80,7 +80,18 @@ def test_a_page_that_nobody_may_frame_says_so(stage: Stage) -> None:
     assert "*" not in policy_of(page(stage, "framed"))["frame-ancestors"]
 
 
-@pytest.mark.parametrize("origin", ["https://a.example; script-src *", "https://a.example\r\nX: y", "javascript:", "*;", "'self' *", "https://a.example, x", ""])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://a.example; script-src *",
+        "https://a.example\r\nX: y",
+        "javascript:",
+        "*;",
+        "'self' *",
+        "https://a.example, x",
+        "",
+    ],
+)
 def test_whoever_publishes_cannot_write_the_policy(stage: Stage, origin: str) -> None:
     """An origin is an origin."""
     with stage.http() as admin:
@@ -185,7 +196,9 @@ def test_nobody_below_analyst_publishes_renders_or_removes(stage: Stage, caller:
     assert not list(stage.root.rglob("unpublished.ran"))
 
 
-@pytest.mark.parametrize("notebook", ["../data/x.ipynb", "/etc/x.ipynb", "secret.txt", ".hidden.ipynb", "a\0.ipynb", "", ".", "notebooks"])
+@pytest.mark.parametrize(
+    "notebook", ["../data/x.ipynb", "/etc/x.ipynb", "secret.txt", ".hidden.ipynb", "a\0.ipynb", "", ".", "notebooks"]
+)
 def test_only_notebooks_below_the_server_s_root_are_published(stage: Stage, notebook: str) -> None:
     """Not files, not what lies above, not what is hidden."""
     with stage.http() as admin:

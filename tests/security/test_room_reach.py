@@ -112,7 +112,10 @@ def test_whoever_may_only_listen_elsewhere_learns_nothing_of_a_room(stage: Stage
             answer = client.get(f"vibeworkbench/api/rooms/{path}")
             assert answer.status_code in (403, 404), path
             assert "memberId" not in answer.text
-        assert client.post(f"vibeworkbench/api/rooms/{BACKSTAGE}/messages", json={"text": "x"}).status_code in (403, 404)
+        assert client.post(f"vibeworkbench/api/rooms/{BACKSTAGE}/messages", json={"text": "x"}).status_code in (
+            403,
+            404,
+        )
         assert "backstage" not in client.get("vibeworkbench/api/rooms").text
     with backstage(stage), stage.http("operator") as client:
         assert "backstage" in client.get("vibeworkbench/api/rooms").text
@@ -130,7 +133,19 @@ def test_a_query_cannot_change_the_room(stage: Stage) -> None:
                 assert client.get(f"vibeworkbench/api/rooms/{BACKSTAGE}").json()["members"] == 1
 
 
-@pytest.mark.parametrize("room", ["ops-monitor-broadcast/main", "health-check-broadcast/main", "reviews/main", "relay/x", "relay/elsewhere2", "relay/Elsewhere", "relay/elsewhere%00", "dashboards/audited"])
+@pytest.mark.parametrize(
+    "room",
+    [
+        "ops-monitor-broadcast/main",
+        "health-check-broadcast/main",
+        "reviews/main",
+        "relay/x",
+        "relay/elsewhere2",
+        "relay/Elsewhere",
+        "relay/elsewhere%00",
+        "dashboards/audited",
+    ],
+)
 def test_a_narrowed_token_enters_no_room_outside_its_scope(stage: Stage, room: str) -> None:
     """Not by socket, not by polling, not in lists, not among members; nor by a name that only begins alike."""
     assert end_of(stage, room, "viewer elsewhere") in (400, 401, 403, 404, 4400, 4403, 4404)

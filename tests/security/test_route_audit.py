@@ -166,4 +166,6 @@ def test_a_token_that_was_revoked_is_treated_like_none(rows: list[Row]) -> None:
 def test_no_route_of_ours_fails(rows: list[Row]) -> None:
     """Whoever calls it, with a body that asks for nothing."""
     ours = [row for row in rows if row.address.handler.startswith("vibeworkbench.")]
-    assert {(r.method, r.address.path) for r in ours for status in r.statuses.values() if status in (500, 1011)} == set()
+    assert {
+        (r.method, r.address.path) for r in ours for status in r.statuses.values() if status in (500, 1011)
+    } == set()

@@ -106,7 +106,14 @@ def used_everywhere(stage: Stage) -> None:
     root = stage.server.url
     for token in (stage.server.token, *(each.text for each in stage.tokens.values())):
         with httpx.Client(base_url=root, timeout=60, headers={"Referer": f"{root}lab?token={token}"}) as client:
-            for path in ("lab", "nothing", "api/contents/nothing", "vibeworkbench/api/status", "stranger/plain", "login"):
+            for path in (
+                "lab",
+                "nothing",
+                "api/contents/nothing",
+                "vibeworkbench/api/status",
+                "stranger/plain",
+                "login",
+            ):
                 client.get(path, params={"token": token})
                 client.get(path, headers={"Authorization": f"Bearer {token}"})
                 client.get(f"{path}/{token}")  # somebody's mistake
@@ -177,7 +184,13 @@ def run_in_kernel(stage: Stage, code: str, caller: str) -> str:
         "header": {**header, "username": "", "date": "2026-01-01T00:00:00Z"},
         "parent_header": {},
         "metadata": {},
-        "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False},
+        "content": {
+            "code": code,
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+        },
     }
     said = []
     with connect(url, additional_headers=stage.headers(caller), proxy=None, max_size=None) as socket:
@@ -201,7 +214,9 @@ def test_a_kernel_is_lent_its_starter_s_rights_and_told_no_other_secret(stage: S
     assert answer.json()["caller"]["role"] == "admin"  # the stage's kernel was started by an admin
 
 
-@pytest.mark.parametrize("given", ["X-Request-Id: a\r\n Set-Cookie: x=1", "X-Request-Id: a\rSet-Cookie: x=1", "X-Request-Id: a\0b"])
+@pytest.mark.parametrize(
+    "given", ["X-Request-Id: a\r\n Set-Cookie: x=1", "X-Request-Id: a\rSet-Cookie: x=1", "X-Request-Id: a\0b"]
+)
 @pytest.mark.parametrize("path", ["/vibeworkbench/dashboards", "/login", "/nothing", "/lab"])
 def test_a_request_id_forges_no_header_of_any_page(stage: Stage, path: str, given: str) -> None:
     """Folded, broken, or with a null: refused or replaced."""
@@ -213,7 +228,11 @@ def test_a_request_id_forges_no_header_of_any_page(stage: Stage, path: str, give
 
 def test_huge_headers_cost_their_sender_the_connection_and_nobody_else(stage: Stage) -> None:
     """Also many of them, and a cookie that is nothing but length."""
-    for headers in ([("X-Huge", "a" * 200_000)], [(f"X-{n}", "a" * 1000) for n in range(200)], [("Cookie", "a=" + "b" * 60_000)]):
+    for headers in (
+        [("X-Huge", "a" * 200_000)],
+        [(f"X-{n}", "a" * 1000) for n in range(200)],
+        [("Cookie", "a=" + "b" * 60_000)],
+    ):
         assert raw(stage.server, "/vibeworkbench/api/status", *headers).status in (0, 400, 401, 431)
     viewer = stage.headers("viewer").items()
     assert raw(stage.server, "/vibeworkbench/api/status", *viewer).status == 200

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.cookies import SimpleCookie
 
 import httpx
@@ -49,7 +49,7 @@ def victim(stage: Stage, request: pytest.FixtureRequest) -> Iterator[tuple[str, 
     name = f"victim-{abs(hash(request.node.name)) % 10**8}"
     person(stage.server, name, "operator")
     with login(stage.server, name) as client:
-        assert client.get(STATUS).json()["caller"] == {"name": name, "role": "operator"}
+        assert client.get(STATUS).json()["caller"].items() >= {"name": name, "role": "operator"}.items()
         yield name, client
 
 
@@ -125,7 +125,9 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_foreign_sites(stage: St
     with browser(stage.server) as client:
         answer = submit(client, "", stage.tokens["viewer"].text)
         set_cookies = [SimpleCookie(line) for line in answer.headers.get_list("Set-Cookie")]
-        named = {name: each for cookie in set_cookies for name, each in cookie.items() if name in session_cookies(client)}
+        named = {
+            name: each for cookie in set_cookies for name, each in cookie.items() if name in session_cookies(client)
+        }
     assert named
     for morsel in named.values():
         assert morsel["httponly"]
@@ -261,7 +263,9 @@ async def test_a_foreign_page_opens_no_socket_with_a_session(stage: Stage, admin
         assert refused.value.response.status_code == 403, path
 
 
-@pytest.mark.parametrize("path", ["login", "lab", "vibeworkbench/dashboards", "vibeworkbench/dashboards/audited", "nothing"])
+@pytest.mark.parametrize(
+    "path", ["login", "lab", "vibeworkbench/dashboards", "vibeworkbench/dashboards/audited", "nothing"]
+)
 def test_no_foreign_page_frames_ours(admin: httpx.Client, path: str) -> None:
     """Clickjacking: what is seen is where the click goes."""
     policy = admin.get(path).headers["Content-Security-Policy"]
@@ -376,15 +380,22 @@ def test_names_and_passwords_of_any_shape_are_refused_in_order(stage: Stage) -> 
         for body in (
             b"",
             b"name=a%00b&password=a%00b",
-            b"name=" + b"a" * 200_000 + b"&password=b",
-            b"name=a&password=" + b"b" * 2_000_000,
+            b"name=" + b"a" * 60_000 + b"&password=b",
+            b"name=a&password=" + b"b" * 60_000,
             b"name=%ff&password=%ff",
             b"name=a&name=b&password=c&password=d",
             b"name[]=a&password[]=b",
-            b"&" * 100_000,
+            b"&" * 10_000,
         ):
-            answer = client.post("login", content=b"_xsrf=" + token.encode() + b"&" + body, headers={"Content-Type": form})
+            answer = client.post(
+                "login", content=b"_xsrf=" + token.encode() + b"&" + body, headers={"Content-Type": form}
+            )
             assert answer.status_code in (400, 401, 403, 413, 429), (body[:30], answer.status_code)
+        with suppress(httpx.TransportError):  # more than anybody needs to log in: the connection is cut
+            assert client.post("login", content=b"a" * 2_000_000, headers={"Content-Type": form}).status_code in (
+                400,
+                413,
+            )
         broken = client.post("login", content=b"--x\r\n", headers={"Content-Type": "multipart/form-data; boundary=x"})
         assert broken.status_code in (400, 401, 403, 429)
 

@@ -34,7 +34,9 @@ def server(start_server: Callable[..., Server]) -> Server:
     return start_server(SETTINGS, "--no-lab", environment={"PROXY_SECRET": SECRET[1]})
 
 
-def asked(server: Server, *headers: tuple[str, str], source: str = PROXY, path: str = "/vibeworkbench/api/status") -> tuple[int, str]:
+def asked(
+    server: Server, *headers: tuple[str, str], source: str = PROXY, path: str = "/vibeworkbench/api/status"
+) -> tuple[int, str]:
     """Status, and the name and role under which the server answered."""
     connection = http.client.HTTPConnection(*host_of(server), timeout=30, source_address=(source, 0))
     connection.putrequest("GET", path)
@@ -63,20 +65,44 @@ def test_nobody_else_is_believed(server: Server, source: str) -> None:
     assert asked(server, SECRET, ADA, ("Forwarded", f"for={PROXY}"), source=source)[0] == 401
 
 
-@pytest.mark.parametrize("secret", [(), (("X-Proxy-Secret", ""),), (("X-Proxy-Secret", "guess"),), (SECRET, SECRET), (SECRET, ("X-Proxy-Secret", "guess"))])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        (),
+        (("X-Proxy-Secret", ""),),
+        (("X-Proxy-Secret", "guess"),),
+        (SECRET, SECRET),
+        (SECRET, ("X-Proxy-Secret", "guess")),
+    ],
+)
 def test_the_proxy_without_its_secret_is_not_believed(server: Server, secret: tuple[tuple[str, str], ...]) -> None:
     """Another account's program on the proxy's machine has its address, too."""
     assert asked(server, *secret, ADA)[0] == 401
 
 
-@pytest.mark.parametrize("names", [("vera", "ada"), ("ada", "vera"), ("ada", "ada"), ("ada,vera",), ("ada\tvera",), ("",), ("ADA",), ("ada/",), ("\xe1da",)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("vera", "ada"),
+        ("ada", "vera"),
+        ("ada", "ada"),
+        ("ada,vera",),
+        ("ada\tvera",),
+        ("",),
+        ("ADA",),
+        ("ada/",),
+        ("\xe1da",),
+    ],
+)
 def test_a_name_that_is_not_plainly_one_is_nobody_s(server: Server, names: tuple[str, ...]) -> None:
     """A header that a client smuggled past the proxy stands beside the proxy's own: neither counts."""
     answer = asked(server, SECRET, *(("X-Remote-User", name) for name in names))
     assert answer[0] in (401, 403), answer
 
 
-@pytest.mark.parametrize("name", ["X_Remote_User", "x-remote-user ", "X-Remote-User:", "Remote-User", "X-Remote-User\t"])
+@pytest.mark.parametrize(
+    "name", ["X_Remote_User", "x-remote-user ", "X-Remote-User:", "Remote-User", "X-Remote-User\t"]
+)
 def test_a_header_of_nearly_the_same_name_says_nothing(server: Server, name: str) -> None:
     """Underscores and spaces are no hyphens."""
     try:
