@@ -9,7 +9,9 @@ import msgspec
 
 from vibeworkbench.access import wire
 from vibeworkbench.access.service import Access, By
+from vibeworkbench.errors import Conflict
 from vibeworkbench.web.handlers import ApiHandler
+from vibeworkbench.web.identity import knows_one_user
 from vibeworkbench.web.operation import operation
 from vibeworkbench.web.roles import Role
 from vibeworkbench.web.routes import Route
@@ -27,6 +29,18 @@ class AccessHandler(ApiHandler):
     def by(self) -> By:
         """Who changes something, and from where."""
         return By(self.caller, self.request.remote_ip or "")
+
+    def refuse_if_meaningless(self) -> None:
+        """What is to be given means something to this server.
+
+        Raises:
+            Conflict: Its provider of identities is Jupyter's own, which asks nobody.
+        """
+        if knows_one_user(self.settings):
+            raise Conflict(
+                "This Jupyter server has one user, and asks nobody about tokens and roles. `vibeworkbench serve` does; "
+                "docs/howto/access.md says how to have that here."
+            )
 
 
 class TokensHandler(AccessHandler):
@@ -54,6 +68,7 @@ class TokensHandler(AccessHandler):
         body=wire.TokenOrder,
         answer=wire.NewTokenBody,
         status=201,
+        errors=(409,),
         description=(
             "The answer's `token` is told this once. `scope` narrows it: `dashboard:NAME`, `room:PARTY/ROOM`, "
             "`room:PARTY/*`, `metrics`. Without `expiresAt` the settings say when it ends; null means never."
@@ -61,6 +76,7 @@ class TokensHandler(AccessHandler):
     )
     async def post(self, *, body: wire.TokenOrder) -> wire.NewTokenBody:
         """The token, with its text."""
+        self.refuse_if_meaningless()
         wanted = wire.new_token_of(body, datetime.now(UTC), self.access.settings.token_days)
         made, text = await self.access.create_token(wanted, self.by())
         shown = wire.token_body(made, made.created_at)
@@ -120,6 +136,7 @@ class OneRoleHandler(AccessHandler):
         role=Role.admin,
         body=wire.RoleOrder,
         answer=wire.RoleBody,
+        errors=(409,),
         description=(
             "It wins over the settings file. With `password` the person can log in at the login page; another password "
             "ends the sessions that were open."
@@ -127,6 +144,7 @@ class OneRoleHandler(AccessHandler):
     )
     async def put(self, *, name: str, body: wire.RoleOrder) -> wire.RoleBody:
         """The role, as it is now."""
+        self.refuse_if_meaningless()
         role = Role[body.role]
         if isinstance(body.password, msgspec.UnsetType):
             return wire.person_body(await self.access.set_role(name, role, self.by()))

@@ -62,12 +62,17 @@ def caller_of(user: User, settings: Mapping[str, Any]) -> Caller | None:
     """
     if isinstance(user, WorkbenchUser):
         return user.grant.caller()
-    provider = settings.get("identity_provider")
-    if provider is None or type(provider) in _OF_ONE_USER:
+    if knows_one_user(settings):
         return Caller(name_of(user), Role.admin)
     access: _KnowsNames | None = settings.get(ACCESS)
     grant = None if access is None else access.by_name(user.username, groups_of(user))
     return None if grant is None else grant.caller()
+
+
+def knows_one_user(settings: Mapping[str, Any]) -> bool:
+    """Whether the server's provider of identities is Jupyter's own: roles and tokens of ours mean nothing to it."""
+    provider = settings.get("identity_provider")
+    return provider is None or type(provider) in _OF_ONE_USER
 
 
 def is_same(held: Grant, now: Grant | None) -> bool:
