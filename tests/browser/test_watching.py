@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import expect
@@ -109,11 +110,24 @@ async def crowd() -> AsyncIterator[Callable[..., Any]]:
         await each.process.wait()
 
 
-def last_seq(server: Any) -> int:
-    """The number of the ops room's newest message."""
+def ops_room(server: Any) -> dict[str, Any]:
+    """How the ops room stands."""
     with server.http() as admin:
-        said = admin.get("api/rooms/ops-monitor-broadcast/main").raise_for_status().json()
-    return int(said["lastSeq"])
+        said: dict[str, Any] = admin.get("api/rooms/ops-monitor-broadcast/main").raise_for_status().json()
+    return said
+
+
+def asked_by(person: Reader) -> set[str]:
+    """Paths of our REST that the person's page asks for from now on."""
+    paths: set[str] = set()
+
+    def requested(request: Any) -> None:
+        path = urlsplit(request.url).path
+        if "/vibeworkbench/api/" in path:
+            paths.add(path)
+
+    person.page.on("request", requested)
+    return paths
 
 
 async def only_watches(person: Reader) -> None:
@@ -136,8 +150,10 @@ async def test_a_scan_is_watched_live_on_the_page_and_in_voila_among_a_thousand(
     await on_page.open_page()
     await in_voila.open_voila()
     watching = (on_page, in_voila)
+    asked = [asked_by(each) for each in watching]
     for each in watching:
         await only_watches(each)
+    assert (await asyncio.to_thread(ops_room, server))["members"] == CROWD + 3
 
     await operator.page.get_by_role("button", name="Full scan", exact=True).click()
     for each in (operator, *watching):
@@ -171,10 +187,12 @@ async def test_a_scan_is_watched_live_on_the_page_and_in_voila_among_a_thousand(
         await expect(each.row("http:shop")).to_contain_text("resolved")
         await expect(each.page.locator(".vw-elsewhere")).to_contain_text("Past issues take the role analyst.")
 
-    told = await everybody.heard_until(await asyncio.to_thread(last_seq, server))
+    told = await everybody.heard_until((await asyncio.to_thread(ops_room, server))["lastSeq"])
     types = told.pop("types")
     assert told == {"members": CROWD, "histories": 1}
     assert [kind for kind in types if kind in ("scan-start", "scan-result")] == ["scan-start", "scan-result"] * 3
+    as_of_now = {"/vibeworkbench/api/rooms/ops-monitor-broadcast/main/messages"}
+    assert asked == [as_of_now, as_of_now]  # nothing that takes another role
 
 
 async def test_a_link_shows_the_page_live_and_is_not_left_in_the_address(

@@ -20,7 +20,7 @@ const PARAMETER = "token";
  * @param {Page} page
  */
 export function takeToken({ document, location, history }) {
-  if (document.body.dataset["vibeworkbenchPage"] === undefined) return;
+  if (document.body?.dataset["vibeworkbenchPage"] === undefined) return;
   const url = new URL(location.href);
   const token = url.searchParams.get(PARAMETER);
   if (token === null) return;

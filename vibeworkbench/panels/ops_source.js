@@ -133,7 +133,7 @@ export class OpsSource {
     try {
       await this.#rest.post("ops/scan", { scope }, { Prefer: "respond-async" });
     } catch (error) {
-      const notice = this.#notice("bad", `The ${scope} scan did not start. ${sentence(error)}`);
+      const notice = this.#notice("bad", `The ${scope} scan did not start. ${this.#told(error)}`);
       this.learn({ type: "panel:scan-refused", data: { scope, notice } });
     }
   }
@@ -156,7 +156,7 @@ export class OpsSource {
         data: { issue: answer, notice: this.#notice("good", `${DONE[verb]}: ${title}`, undo) },
       });
     } catch (error) {
-      const notice = this.#notice("bad", `Not done: ${sentence(error)}`);
+      const notice = this.#notice("bad", `Not done: ${this.#told(error)}`);
       this.learn({ type: "panel:refused", data: { issueId, notice } });
     }
   }
@@ -282,8 +282,18 @@ export class OpsSource {
     try {
       await read();
     } catch (error) {
-      if (!(error instanceof RestError)) throw error;
+      this.#told(error);
     }
+  }
+
+  /**
+   * @param {unknown} error
+   * @returns {string} What the server said. Where it refused what the role seemed to allow, the role is another one now.
+   */
+  #told(error) {
+    if (!(error instanceof RestError)) throw error;
+    if (error.status === 403) this.#asking ??= this.#readCaller();
+    return error.message;
   }
 
   /**
@@ -302,10 +312,4 @@ export class OpsSource {
 /** @param {import("./ops_state.js").Summary} summary */
 function unresolvedCount({ byState }) {
   return Object.entries(byState).reduce((sum, [name, { count }]) => sum + (name === "resolved" ? 0 : count), 0);
-}
-
-/** @param {unknown} error */
-function sentence(error) {
-  if (error instanceof RestError) return error.message;
-  throw error;
 }
