@@ -5,12 +5,12 @@ It stands in front of tornado's table of handlers and not inside of it, so that 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler, Template404
+from jupyter_server.utils import origin_matches_pat
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerRequest, RequestStartLine, ResponseStartLine
 from tornado.routing import ReversibleRouter, Rule
 from tornado.web import Application, RequestHandler
@@ -97,11 +97,13 @@ class Gate(ReversibleRouter):
     def _is_sent_by_a_foreign_page(self, request: HTTPServerRequest) -> bool:
         # A browser sends a session's cookie along whatever page asks. Handlers of Jupyter's kind look at the origin of
         # writes and handshakes by themselves; those of other extensions may not.
-        if request.method in _HARMLESS and not _is_handshake(request):
+        if request.method in _HARMLESS and not is_handshake(request):
             return False
         origin, settings = request.headers.get("Origin"), self._application.settings
         pattern = settings.get("allow_origin_pat")
-        if origin is None or settings.get("allow_origin") in {"*", origin} or (pattern and re.match(pattern, origin)):
+        if origin is None or settings.get("allow_origin") in {"*", origin}:
+            return False
+        if pattern is not None and origin_matches_pat(pattern, origin):
             return False
         return urlsplit(origin).netloc.lower() != request.host.lower()
 
@@ -110,9 +112,9 @@ class Gate(ReversibleRouter):
         if verdict is Verdict.unknown:
             failure = NotLoggedIn("Log in, or send a token in the Authorization header.")
         below = self._paths.below(request.path) or ""
-        if _is_handshake(request) and below.startswith(_ROOMS):
+        if is_handshake(request) and below.startswith(_ROOMS):
             return self._delegate(request, RefusedSocket, failure)
-        shown = is_page(below) and request.method in READ and not _is_handshake(request)
+        shown = is_page(below) and request.method in READ and not is_handshake(request)
         return self._delegate(request, RefusedPage if shown else RefusedApi, failure)
 
     def _delegate(
@@ -148,7 +150,8 @@ def _is_preflight(request: HTTPServerRequest) -> bool:
     return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
 
 
-def _is_handshake(request: HTTPServerRequest) -> bool:
+def is_handshake(request: HTTPServerRequest) -> bool:
+    """Whether the request would open a WebSocket."""
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
 

@@ -101,11 +101,10 @@ class LoginHandler(_LoginPage):
     def _asked_for(self) -> str:
         """Where the browser wanted to go: a plain path of this server, else empty."""
         target = self.get_argument("next", "")
-        if not target.isprintable():  # a browser drops tabs and line ends, and then reads another address
+        if not target.isprintable() or "\\" in target or not target.startswith(self.base_url):
             return ""
         parts = urlsplit(target)
-        inside = target.startswith(self.base_url) and not is_ambiguous(parts.path)
-        return target if inside and not parts.scheme and not parts.netloc and "\\" not in target else ""
+        return "" if parts.scheme or parts.netloc or is_ambiguous(parts.path) else target
 
     def _address_after(self, grant: Grant) -> str:
         paths: Paths | None = self.settings.get(PATHS)
