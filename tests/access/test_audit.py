@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.access.staging import ADMIN, BY, NOON, PASSWORD, Clock, Stage, staged, texts_in
 from vibeworkbench.access import audit
 from vibeworkbench.access.audit import MANY, SPREAD
-from vibeworkbench.access.audit_records import AuditEntry, AuditFilter
+from vibeworkbench.access.audit_records import AuditEntry, AuditFilter, page
 from vibeworkbench.access.model import AuditEvent
 from vibeworkbench.errors import Unavailable
 from vibeworkbench.settings import AccessSettings, AuditSettings
@@ -181,3 +182,36 @@ async def test_what_was_noted_last_is_written_when_the_server_stops(tmp_path: Pa
         stage.access.note(REFUSED)
     async with staged(tmp_path) as stage:
         assert [each.event for each in await entries(stage)] == [REFUSED]
+
+
+async def test_the_record_is_written_by_itself_and_trouble_is_logged_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within a second usually, or as soon as storage takes it; nobody has to ask for the record."""
+    monkeypatch.setattr(audit, "WRITE_INTERVAL_S", 0.01)
+    tried = asyncio.Queue[None]()
+    written = stage.access.audit.write
+
+    async def write() -> None:
+        try:
+            await written()
+        finally:
+            tried.put_nowait(None)
+
+    monkeypatch.setattr(stage.access.audit, "write", write)
+    stage.execute(AWAY)
+    stage.access.note(REFUSED)
+    for _ in range(3):
+        await asyncio.wait_for(tried.get(), 30)
+    stage.execute(BACK)
+    while not await stage.database.read(lambda connection: page(connection, ALL, None, 10)):
+        await asyncio.wait_for(tried.get(), 30)
+    assert len([each for each in caplog.records if each.getMessage().startswith("audit:")]) == 1
+
+
+async def test_what_cannot_be_written_at_the_end_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server whose storage is gone stops all the same."""
+    async with staged(tmp_path, refresh_s=3600) as stage:
+        stage.execute(AWAY)
+        stage.access.note(REFUSED)
+    assert "what was noted last is not written" in caplog.text

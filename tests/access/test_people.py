@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import unicodedata
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from argon2.exceptions import VerifyMismatchError
 
 from tests.access.staging import ADMIN, BY, NOON, PASSWORD, Clock, Stage, staged, texts_in
 from vibeworkbench.access import passwords
+from vibeworkbench.access.account import account_name
 from vibeworkbench.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from vibeworkbench.settings import AccessSettings
 from vibeworkbench.web.roles import Role
@@ -264,3 +266,14 @@ async def test_a_role_is_given_to_names_only(stage: Stage, name: str) -> None:
         await stage.access.set_role(name, Role.viewer, BY)
     with pytest.raises(InvalidInput):
         await stage.access.set_password(name, Role.viewer, PASSWORD, BY)
+
+
+def test_the_server_s_token_stands_for_the_account_that_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some containers have accounts without a name."""
+
+    def no_name() -> str:
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    assert account_name()
+    monkeypatch.setattr(getpass, "getuser", no_name)
+    assert account_name() == "admin"

@@ -143,6 +143,8 @@ async def test_a_lent_token_has_its_lender_s_rights_until_it_is_ended(stage: Sta
     lent.end()
     lent.end()
     assert stage.access.by_token(lent.token) is None
+    assert await stage.told() == {grant.identity}, "what was opened with it must close"
+    assert stage.nothing_told
 
 
 async def test_a_lent_token_dies_with_its_lender_s(stage: Stage) -> None:

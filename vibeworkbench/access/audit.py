@@ -172,15 +172,18 @@ class Audit:
 
     async def _for_ever(self) -> None:
         forget_at_s = 0.0
-        clock = asyncio.get_running_loop().time
+        clock, is_failing = asyncio.get_running_loop().time, False
         while True:
             try:
                 await self.write()
                 if clock() >= forget_at_s:
                     forget_at_s = clock() + FORGET_INTERVAL_S
                     await self.forget()
+                is_failing = False
             except Unavailable as error:
-                log.warning("audit: %s", error.message)
+                if not is_failing:
+                    log.warning("audit: %s", error.message)
+                is_failing = True
             except Exception:  # a background loop's border: one failure must not end the record
                 log.exception("audit: writing failed")
             await asyncio.sleep(WRITE_INTERVAL_S)

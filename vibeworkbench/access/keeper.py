@@ -92,6 +92,14 @@ class Keeper:
         """``changed`` gets the identities whose rights changed or ended, or a session of which ended."""
         self._listeners.append(changed)
 
+    def tell(self, identities: frozenset[str]) -> None:
+        """Every listener has been told of these identities."""
+        for changed in self._listeners if identities else ():
+            try:
+                changed(identities)
+            except Exception:  # border: one listener's failure must not keep the sockets of the others open
+                log.exception("access: a listener failed")
+
     async def change(self, change: Callable[[Transaction], None]) -> None:
         """The change is committed, and known here.
 
@@ -110,19 +118,12 @@ class Keeper:
     async def end(self, session: EndedSession) -> None:
         """The session has ended: here at once, elsewhere as soon as storage takes it."""
         self._identities.ended_here[session.session_id] = session
-        self._tell(frozenset({session.identity}))
+        self.tell(frozenset({session.identity}))
         await self._in_background("logouts", self._store_ended)
 
     def _learn(self, known: Known) -> None:
-        self._tell(self._identities.know(known))
+        self.tell(self._identities.know(known))
         self._wake.set()  # something may expire sooner
-
-    def _tell(self, identities: frozenset[str]) -> None:
-        for changed in self._listeners if identities else ():
-            try:
-                changed(identities)
-            except Exception:  # border: one listener's failure must not keep the sockets of the others open
-                log.exception("access: a listener failed")
 
     async def _watch(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -135,7 +136,7 @@ class Keeper:
         due_s = {name: clock() + interval_s for name, _, interval_s in rounds} | {"forgetting": 0.0}
         while True:
             self._wake.clear()
-            self._tell(self._identities.expired())
+            self.tell(self._identities.expired())
             for name, work, interval_s in rounds:
                 if clock() >= due_s[name]:
                     await self._in_background(name, work)

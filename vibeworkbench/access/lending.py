@@ -38,10 +38,12 @@ class Lending:
 
     Args:
         standing: What the lender may now; ``None`` when it may nothing.
+        ended: Gets the lender's identity when a token has ended: what was opened with it must close.
     """
 
-    def __init__(self, standing: Callable[[Grant], Grant | None]) -> None:
+    def __init__(self, standing: Callable[[Grant], Grant | None], ended: Callable[[str], None]) -> None:
         self._standing = standing
+        self._ended = ended
         self._lent: dict[str, Grant] = {}
 
     def lend(self, grant: Grant, purpose: str) -> Lent:
@@ -51,7 +53,8 @@ class Lending:
         self._lent[key] = grant
 
         def end() -> None:
-            self._lent.pop(key, None)
+            if self._lent.pop(key, None) is not None:
+                self._ended(grant.identity)
 
         return Lent(token, purpose, end)
 

@@ -89,7 +89,6 @@ class Access:
         self._database = database
         self._clock = clock
         self._identities = Identities(settings, clock)
-        self._lending = Lending(self._identities.standing_of)
         self._passwords = Passwords()
         self._keeper = Keeper(
             database=database,
@@ -98,6 +97,7 @@ class Access:
             keep=timedelta(days=settings.audit.keep_days),
             refresh_s=refresh_s,
         )
+        self._lending = Lending(self._identities.standing_of, lambda identity: self._keeper.tell(frozenset({identity})))
 
     async def start(self) -> None:
         """What the database says is known, and stays so.
