@@ -43,17 +43,6 @@ class _KnowsNames(Protocol):
     def by_name(self, name: str, groups: Collection[str] = ()) -> Grant | None: ...
 
 
-def role_of(user: User, settings: Mapping[str, Any]) -> Role | None:
-    """The role of an identity, ``None`` when it has none.
-
-    Args:
-        user: The identity that the Jupyter server's identity provider vouches for.
-        settings: The tornado application's settings.
-    """
-    caller = caller_of(user, settings)
-    return None if caller is None else caller.role
-
-
 def caller_of(user: User, settings: Mapping[str, Any]) -> Caller | None:
     """The caller that ``user`` is here, ``None`` when it has no role.
 
