@@ -30,6 +30,9 @@ NARROWED = "dashboard:operations"
 HEARS = """
 addEventListener("vibeworkbench:connection", ({ detail }) => (window.heard ??= []).push(detail));
 """
+NO_SOCKETS = """
+WebSocket = class { constructor() { setTimeout(() => this.onclose?.({ code: 1006, reason: "" })) } close() {} };
+"""
 PASSWORD = "correct horse battery staple"
 
 
@@ -250,24 +253,45 @@ async def test_access_that_ends_is_said_and_what_to_do_about_it(by_link: bool, w
 
 async def test_another_role_is_another_panel_at_once(workbench: Any, reader: Any) -> None:
     """An operator who becomes a viewer is let in again as one, without reloading; made operator again, acts again."""
+    person = await ada(workbench, reader)
+    set_role(person.server, "viewer")
+    await only_watches(person)
+    await expect(person.quality()).to_contain_text("Live")
+    set_role(person.server, "operator")
+    await expect(person.page.get_by_role("button", name="Full scan", exact=True)).to_be_visible()
+
+
+async def test_where_no_socket_passes_a_refusal_says_who_one_is_now(workbench: Any, reader: Any) -> None:
+    """Polls do not tell of another role; what is then tried is not done, and not offered again."""
+    person = await ada(workbench, reader, script=NO_SOCKETS)
+    await expect(person.quality()).to_contain_text("by polling")
+    set_role(person.server, "viewer")
+    person.network_is_cut = True  # the refusal is seen on the console
+    await person.page.get_by_role("button", name="Full scan", exact=True).click()
+    await expect(person.page.locator(".vw-notice")).to_contain_text("The full scan did not start.")
+    await only_watches(person)
+
+
+async def ada(workbench: Any, reader: Any, script: str = "") -> Reader:
+    """Ada, an operator, has logged in by her password and is led to the page."""
     server = workbench()
     await asyncio.to_thread(publish, server)
+    set_role(server, "operator", password=PASSWORD)
+    person: Reader = await reader(server)
+    await person.page.add_init_script(script)
+    await person.page.goto(f"{server.url}login?next=/vibeworkbench/dashboards/operations")
+    await person.page.get_by_label("Name").fill("ada")
+    await person.page.get_by_label("Password").fill(PASSWORD)
+    await person.page.get_by_role("button", name="Log in").click()
+    await person.ready()
+    await expect(person.page.get_by_role("button", name="Full scan", exact=True)).to_be_visible()
+    return person
+
+
+def set_role(server: Any, role: str, **also: str) -> None:
+    """Ada has this role."""
     with server.http() as admin:
-        asked = {"role": "operator", "password": PASSWORD}
-        admin.put("api/roles/ada", json=asked).raise_for_status()
-        person = await reader(server)
-        page = person.page
-        await page.goto(f"{server.url}login?next=/vibeworkbench/dashboards/operations")
-        await page.get_by_label("Name").fill("ada")
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Log in").click()
-        await person.ready()
-        await expect(page.get_by_role("button", name="Full scan", exact=True)).to_be_visible()
-        admin.put("api/roles/ada", json={"role": "viewer"}).raise_for_status()
-        await only_watches(person)
-        await expect(person.quality()).to_contain_text("Live")
-        admin.put("api/roles/ada", json={"role": "operator"}).raise_for_status()
-    await expect(page.get_by_role("button", name="Full scan", exact=True)).to_be_visible()
+        admin.put("api/roles/ada", json={"role": role, **also}).raise_for_status()
 
 
 async def test_a_read_only_panel_leaves_out_actions_for_everybody(workbench: Any, reader: Any) -> None:

@@ -71,7 +71,7 @@ export class OpsSource {
       party: "ops-monitor-broadcast",
       room: "main",
       onMessage: (message) => this.#heard(message),
-      onConnection: (connection) => this.learn({ type: "panel:connection", data: connection }),
+      onConnection: (connection) => this.#connected(connection),
     });
     const health = joinRoom({
       server,
@@ -80,6 +80,14 @@ export class OpsSource {
       onMessage: (message) => message.type === "health" && this.learn(message),
     });
     return { monitor, health };
+  }
+
+  /** @param {import("./socket.js").Connection} connection */
+  #connected(connection) {
+    const { transport } = this.state.connection;
+    this.learn({ type: "panel:connection", data: connection });
+    // Polls do not say who the reader is, nor that it is another one than before.
+    if (connection.transport === "poll" && transport !== "poll") void this.#askCaller().then(() => this.#complete());
   }
 
   #leave() {
@@ -179,7 +187,7 @@ export class OpsSource {
   /** What the rooms do not carry is known, to who may read it. */
   async #complete() {
     if (!this.state.ready) return;
-    if (isUnknown(this.state)) await (this.#asking ??= this.#readCaller());
+    if (isUnknown(this.state)) await this.#askCaller();
     if (!mayRead(this.state)) return;
     const unresolved = [...this.state.issues.values()].filter(({ state }) => state !== "resolved");
     if (unresolved.length < unresolvedCount(this.state.summary)) void this.#readUnresolved();
@@ -242,6 +250,10 @@ export class OpsSource {
     );
   }
 
+  #askCaller() {
+    return (this.#asking ??= this.#readCaller());
+  }
+
   async #readCaller() {
     await this.#quietly(async () => {
       const { caller } = await this.#rest.get("status");
@@ -292,7 +304,7 @@ export class OpsSource {
    */
   #told(error) {
     if (!(error instanceof RestError)) throw error;
-    if (error.status === 403) this.#asking ??= this.#readCaller();
+    if (error.status === 403) void this.#askCaller();
     return error.message;
   }
 
