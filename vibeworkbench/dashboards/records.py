@@ -174,8 +174,15 @@ def asset_of(connection: sa.Connection, name: str, file: str) -> Stored | None:
     return None if row is None else Stored(file, row.media_type, row.body)
 
 
-def put(transaction: Transaction, standing: Standing, content: bytes | None) -> None:
-    """The publication is stored, in place of a former one of its name, whose page stays until there is a newer one."""
+def put(transaction: Transaction, standing: Standing, content: bytes | None, claim: tuple[str, datetime]) -> None:
+    """The publication is stored, in place of a former one of its name, whose page stays until there is a newer one.
+
+    Args:
+        transaction: Where it is stored.
+        standing: It.
+        content: The notebook, if it was sent.
+        claim: Who renders it now, and until when nobody else does.
+    """
     publication = standing.publication
     values = {
         "stamp": standing.stamp,
@@ -193,8 +200,8 @@ def put(transaction: Transaction, standing: Standing, content: bytes | None) -> 
         "tried": "",
         "failure": None,
         "slot_us": to_us(standing.slot_at),
-        "renderer": None,
-        "renderer_until_us": 0,
+        "renderer": claim[0],
+        "renderer_until_us": to_us(claim[1]),
     }
     same = dashboard.c.name == publication.name
     if not _changed(transaction, sa.update(dashboard).where(same).values(values)):
@@ -219,6 +226,11 @@ def claim(transaction: Transaction, standing: Standing, renderer: str, until: da
     same = (dashboard.c.name == standing.publication.name) & (dashboard.c.stamp == standing.stamp)
     claimed = {"renderer": renderer, "renderer_until_us": to_us(until)}
     return _changed(transaction, sa.update(dashboard).where(same).values(claimed))
+
+
+def release(transaction: Transaction, renderer: str) -> None:
+    """Nothing is claimed by ``renderer``."""
+    transaction.connection.execute(sa.update(dashboard).where(dashboard.c.renderer == renderer).values(renderer=None))
 
 
 def record_page(transaction: Transaction, standing: Standing, made: Made, keep_since: datetime) -> bool:
@@ -246,11 +258,6 @@ def record_page(transaction: Transaction, standing: Standing, made: Made, keep_s
 def record_failure(transaction: Transaction, standing: Standing, failure: Failure, tried: str) -> bool:
     """The last render failed so; false when the dashboard was published anew meanwhile, or ended."""
     return _ended(transaction, standing, {"failure": _json(failure), "tried": tried})
-
-
-def record_slot(transaction: Transaction, standing: Standing) -> None:
-    """The clock of the dashboard has been served up to the standing's slot."""
-    _ended(transaction, standing, {})
 
 
 def _ended(transaction: Transaction, standing: Standing, values: Mapping[str, Any]) -> bool:

@@ -44,6 +44,7 @@ class Renders:
             return lane[-1].task
         turn, before = _Turn(), self.of(name)
         turn.task = asyncio.create_task(self._take(name, turn, before), name=f"render {name}")
+        turn.task.add_done_callback(lambda _task: self._leave(name, turn))  # one cancelled early takes no step itself
         lane.append(turn)
         return turn.task
 
@@ -51,18 +52,18 @@ class Renders:
         def told(progress: Progress) -> None:
             turn.progress = progress
 
-        try:
-            if before:
-                await asyncio.wait(before)
-            async with self._places:
-                told(Progress())
-                await self._work(name, told)
-        finally:
-            lane = self._lanes[name]
-            lane.remove(turn)
-            if not lane:
-                del self._lanes[name]
-            self._ended(name)
+        if before:
+            await asyncio.wait(before)
+        async with self._places:
+            told(Progress())
+            await self._work(name, told)
+
+    def _leave(self, name: str, turn: _Turn) -> None:
+        lane = self._lanes[name]
+        lane.remove(turn)
+        if not lane:
+            del self._lanes[name]
+        self._ended(name)
 
     def of(self, name: str) -> list[asyncio.Task[None]]:
         """The dashboard's renders: the one under way, and the one that waits."""

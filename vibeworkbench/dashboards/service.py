@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from vibeworkbench.access.model import AuditEvent
 from vibeworkbench.dashboards import records
+from vibeworkbench.dashboards.claims import Claims
 from vibeworkbench.dashboards.model import (
     MESSAGE,
     PARTY,
@@ -64,7 +66,8 @@ class Dashboards:
         self._rooms = rooms
         self._site = site
         self._studio = Studio(database=database, shelf=self.shelf, settings=settings, site=site)
-        self._watch = Watch(database=database, shelf=self.shelf, studio=self._studio, site=site, ops=ops)
+        self._claims = Claims(site, settings.render_limit_s)
+        self._watch = Watch(database=database, claims=self._claims, shelf=self.shelf, studio=self._studio, ops=ops)
         self._renders = Renders(self._render, self._announce, settings.renders_at_once)
         self._is_stopping = False
         rooms.register(
@@ -92,6 +95,8 @@ class Dashboards:
         self._is_stopping = True
         await self._watch.stop()
         await self._renders.stop()
+        with suppress(Unavailable):  # a claim that stays ends with this process
+            await self._database.write(self._claims.release)
 
     @property
     def alive(self) -> bool:
@@ -117,7 +122,8 @@ class Dashboards:
         place, source = await asyncio.to_thread(self._ordered, order)
         standing = self._standing_of(order, name, source, place=place, caller=caller)
         await self._renders.drop(name)
-        await self._database.write(lambda transaction: records.put(transaction, standing, order.content))
+        claim = self._claims.claim()
+        await self._database.write(lambda transaction: records.put(transaction, standing, order.content, claim))
         await self.shelf.refresh()
         self._note("dashboard-published", caller, f"{name} for {order.role.name}")
         self._renders.ask(name)
@@ -168,6 +174,7 @@ class Dashboards:
         await self._renders.drop(name)
         await self._database.write(lambda transaction: records.remove(transaction, name))
         await self.shelf.refresh()
+        self._announce(name)  # that there is no page any more
         self._note("dashboard-unpublished", caller, name)
         self._watch.news()
 

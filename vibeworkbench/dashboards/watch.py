@@ -8,25 +8,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from vibeworkbench.dashboards import records
+from vibeworkbench.dashboards.claims import Claims
 from vibeworkbench.dashboards.model import Standing, clock_of
 from vibeworkbench.dashboards.renders import Renders
 from vibeworkbench.dashboards.shelf import Shelf
-from vibeworkbench.dashboards.site import Site
 from vibeworkbench.dashboards.sources import Sightings, is_of_this_maker
 from vibeworkbench.dashboards.studio import Studio
 from vibeworkbench.errors import Conflict, InvalidInput, Unavailable, WorkbenchError
 from vibeworkbench.ops.model import Filters, ScanRequest, Scope
-from vibeworkbench.ops.scans.owners import Owner
 from vibeworkbench.ops.service import Ops
 from vibeworkbench.schedules.model import due_slot, latest_slot
-from vibeworkbench.storage.records import Database, Transaction
+from vibeworkbench.storage.records import Database
 
 COLLECTOR = "dashboards"
 """The collector that looks at the dashboards."""
 AGAIN = timedelta(seconds=30)
 """A render whose outcome could not be stored is tried again after this."""
-_CLAIM_SLACK = timedelta(seconds=60)
 
 log = logging.getLogger(__name__)
 
@@ -34,26 +31,24 @@ log = logging.getLogger(__name__)
 class Watch:
     """Looks at every dashboard in turn, and asks for the render of those that are due.
 
-    Of several servers on one database, one renders: the one that claims it. A claim ends with the render, with its
-    server, or with the time that a render may take.
+    Of several servers on one database, one renders: the one that claims it.
 
     Args:
         database: Where renders are claimed.
+        claims: This server's claims.
         shelf: What is published.
         studio: Who knows where notebooks are, and the settings.
-        site: The server.
         ops: Who is asked to look at the dashboards.
     """
 
-    def __init__(self, *, database: Database, shelf: Shelf, studio: Studio, site: Site, ops: Ops) -> None:
+    def __init__(self, *, database: Database, claims: Claims, shelf: Shelf, studio: Studio, ops: Ops) -> None:
         self._database = database
+        self._claims = claims
         self._shelf = shelf
         self._studio = studio
-        self._site = site
+        self._clock = claims.site.clock
         self._ops = ops
         self._sightings = Sightings(studio.settings.notebook_bytes)
-        self._claims = timedelta(seconds=studio.settings.render_limit_s) + _CLAIM_SLACK
-        self._owner = Owner.here()
         self._not_before: dict[str, datetime] = {}
         self._is_news = False
         self._wake = asyncio.Event()
@@ -86,7 +81,7 @@ class Watch:
 
     def postpone(self, name: str) -> None:
         """The dashboard is not asked for of our own accord for a while, and then looked at afresh."""
-        self._not_before[name] = self._site.clock() + AGAIN
+        self._not_before[name] = self._clock() + AGAIN
         self._sightings.forget(name)
 
     async def _for_ever(self, renders: Renders, changed: Callable[[str], None]) -> None:
@@ -113,7 +108,7 @@ class Watch:
                 renders.ask(name)
 
     async def _is_due(self, standing: Standing) -> bool:
-        publication, now = standing.publication, self._site.clock()
+        publication, now = standing.publication, self._clock()
         if self._not_before.get(publication.name, now) > now:
             return False
         if not is_of_this_maker(standing.tried):
@@ -126,16 +121,7 @@ class Watch:
         return await asyncio.to_thread(self._sightings.changed, standing, self._studio.place_of(standing))
 
     async def _claimed(self, standing: Standing) -> bool:
-        now, me = self._site.clock(), str(self._owner)
-
-        def work(transaction: Transaction) -> bool:
-            renderer, until_us = records.renderer_of(transaction.connection, standing.publication.name)
-            is_taken = renderer not in {None, me} and until_us > records.to_us(now)
-            if is_taken and not Owner.parsed(renderer or me).is_gone(self._owner):
-                return False
-            return records.claim(transaction, standing, me, now + self._claims)
-
-        claimed = await self._database.write(work)
+        claimed = await self._database.write(lambda transaction: self._claims.take(transaction, standing))
         if not claimed:
             self._sightings.forget(standing.publication.name)  # judged again, should the other server not get to it
         return claimed
