@@ -13,6 +13,11 @@ const PARAMETER = "token";
  * @typedef {{document: Document, location: {href: string}, history: {state: unknown, replaceState: (state: unknown, unused: string, url: string) => void}}} Page
  */
 
+/** @param {Document} [page] Whether it is a published page of ours, which says itself how its reader is let in. */
+export function isPublished(page = document) {
+  return page.body?.dataset["vibeworkbenchPage"] !== undefined;
+}
+
 /**
  * The token, if the page's address has one and the page is a published one of ours, is not in the address any more and
  * known to `tokenOfPage`. Everything else of the address is kept as it was written.
@@ -20,7 +25,7 @@ const PARAMETER = "token";
  * @param {Page} page
  */
 export function takeToken({ document, location, history }) {
-  if (document.body?.dataset["vibeworkbenchPage"] === undefined) return;
+  if (!isPublished(document)) return;
   const url = new URL(location.href);
   const token = url.searchParams.get(PARAMETER);
   if (token === null) return;

@@ -11,7 +11,7 @@ import { issueList } from "./ops_issues.js";
 import { bar, connectionNote } from "./ops_bar.js";
 import { overview, skeleton } from "./ops_overview.js";
 import { OpsSource } from "./ops_source.js";
-import { tokenOfPage } from "./credentials.js";
+import { isPublished } from "./credentials.js";
 import { serverOf } from "./rest.js";
 import panelCss from "./panel.css";
 import frameCss from "./ops.css";
@@ -25,7 +25,7 @@ import detailsCss from "./ops_details.css";
  * @typedef {object} Acts What a reader can do.
  * @property {string} id Begins the ids of this panel's elements.
  * @property {boolean} readOnly
- * @property {string} loginUrl Empty where a token vouches, and nobody logs in.
+ * @property {string} loginUrl Empty on published pages, which say themselves how their reader is let in again.
  * @property {() => void} retry
  * @property {(text: string) => void} tell What a button that cannot be used now says when it is pressed.
  * @property {(scope: "full" | "incremental") => void} scan
@@ -137,10 +137,9 @@ function actsOf(source, model, root) {
   return {
     id: `vw-ops-${(panels += 1)}`,
     readOnly: Boolean(model.get("read_only")),
-    loginUrl:
-      tokenOfPage() === null
-        ? `${source.server}login?next=${encodeURIComponent(location.pathname + location.search)}`
-        : "",
+    loginUrl: isPublished()
+      ? ""
+      : `${source.server}login?next=${encodeURIComponent(location.pathname + location.search)}`,
     retry: () => source.retry(),
     tell: (text) => source.tell(text),
     scan: (scope) => source.scan(scope),

@@ -124,22 +124,19 @@ export function connectionNote(state, acts) {
  */
 function ended({ connection: { code, reason }, ready, asOfMs }, acts) {
   const isUnknown = code === UNKNOWN;
-  const byLink = isUnknown && acts.loginUrl === "";
-  const advice = byLink ? "Ask whoever gave you the link to this page for a new one." : "";
   const ways = html`<span class="vw-ways">
-    ${isUnknown && !byLink ? html`<a class="vw-button vw-first" href=${acts.loginUrl}>Log in</a>` : nothing}
+    ${isUnknown ? html`<a class="vw-button vw-first" href=${acts.loginUrl}>Log in</a>` : nothing}
     <button type="button" class="vw-button" @click=${acts.retry}>Try again</button>
   </span>`;
+  const ownWays = isUnknown && acts.loginUrl === "" ? nothing : ways;
   if (ready)
     return html`<div class="vw-banner" data-quality="closed" role="status">
-      <span>${reason} ${advice} You see what was known at ${clock(asOfMs)}.</span>
-      ${ways}
+      <span>${reason} You see what was known at ${clock(asOfMs)}.</span>
+      ${ownWays}
     </div>`;
   return html`<div class="vw-empty vw-ended" role="status">
-    <p class="vw-empty-title">
-      ${byLink ? "This link is not valid" : (ENDED.get(code ?? 0) ?? "This cannot be shown")}
-    </p>
-    <p>${advice || (isUnknown ? "What is shown here is for those who are logged in." : reason)}</p>
-    ${ways}
+    <p class="vw-empty-title">${ENDED.get(code ?? 0) ?? "This cannot be shown"}</p>
+    <p>${isUnknown ? "What is shown here is for those who are logged in." : reason}</p>
+    ${ownWays}
   </div>`;
 }
