@@ -6,6 +6,7 @@
  * Source: the anywidget front-end module specification (AFM), https://anywidget.dev/en/afm/, and anywidget 0.11.
  */
 
+import { addressToReload } from "./credentials.js";
 import { referred } from "./page_state.js";
 
 /**
@@ -137,6 +138,16 @@ function idOf(reference) {
   return id;
 }
 
+/**
+ * @param {string} path Relative to the page.
+ * @returns {string} Where the browser gets it. The page's own files are for its readers only: a reader for whom a token
+ *   vouches shows it in the address, since neither an import nor an element sends a header. Static files are for all.
+ */
+export function addressOf(path) {
+  const url = new URL(path, document.baseURI);
+  return path.startsWith("../") ? url.href : addressToReload(url);
+}
+
 /** @type {Map<string, Promise<Program>>} */
 const programs = new Map();
 
@@ -146,7 +157,7 @@ const programs = new Map();
  */
 async function programAt(esm) {
   if (esm === undefined) throw new Error("The widget has no program that this page could load.");
-  const url = new URL(esm, document.baseURI).href;
+  const url = addressOf(esm);
   const loaded = programs.get(url) ?? import(url);
   programs.set(url, loaded);
   const found = await loaded;
@@ -167,7 +178,7 @@ function styledBy(css) {
   if (known) return known;
   /** @type {Promise<void>} */
   const applied = new Promise((resolve) => {
-    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: css });
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: addressOf(css) });
     link.addEventListener("load", () => resolve());
     link.addEventListener("error", () => resolve());
     document.head.append(link);

@@ -5,8 +5,10 @@
  *                            → message `dashboard` → state, and a newer page (page_newer.js)
  */
 
-import { addressToReload, authorization, tokenOfPage } from "./credentials.js";
+import { addressToReload, tokenOfPage } from "./credentials.js";
 import { Newer, readerIsBusy } from "./page_newer.js";
+import { announce, element, put, show } from "./page_parts.js";
+import { comeBack, keepPlace, keptPlace, newest, newestAt, reload } from "./page_reload.js";
 import { serverOf } from "./rest.js";
 import { joinRoom } from "./socket.js";
 import { QUALITY_WORD, absolute, milliseconds, relative } from "./words.js";
@@ -14,21 +16,17 @@ import { QUALITY_WORD, absolute, milliseconds, relative } from "./words.js";
 /**
  * @typedef {{name: string, renderedAt: string | null}} About What the page says about itself.
  * @typedef {import("./socket.js").Connection} Connection
+ * @typedef {import("./socket.js").Room} Room
  * @typedef {{renderedAt: string | null, state: string}} Standing What its room says about the dashboard.
  */
 
+/** How often a page asks for a newer one by itself, while no socket gets through that would tell it. */
+const ASK_MS = 60_000;
 const TICK_MS = 5_000;
-const TOAST_MS = 6_000;
-/** For how long a page that grows is brought back to the place where its reader was. */
-const PLACE_MS = 5_000;
 const IDLE_MS = 3_000;
-const KEPT = "vibeworkbench.page";
 
 /** @type {Record<string, string>} What is said beside the time; the other states need no word. */
-const STATE_WORD = {
-  rendering: "A newer version is being made.",
-  failed: "The latest refresh failed; this is the last good version.",
-};
+const STATE_WORD = { rendering: "refreshing", failed: "the latest refresh failed" };
 
 /** The instants of the page are said relative to now, and go on. */
 export function tick() {
@@ -97,7 +95,7 @@ function followed(event) {
 export function watch({ name, renderedAt }) {
   const shownAtMs = milliseconds(renderedAt) || 0;
   const newer = new Newer(shownAtMs, {
-    good: newerIsGood,
+    good: async () => (await newest()) !== null,
     busy: () => readerIsBusy(document),
     offer,
     reload,
@@ -108,22 +106,60 @@ export function watch({ name, renderedAt }) {
   });
   for (const event of ["focusout", "selectionchange", "close"])
     document.addEventListener(event, () => setTimeout(() => newer.proceed(), 0), true);
+  /** @type {Connection | null} */
+  let panel = null;
+  /** @type {Room | null} */
+  let joined = null;
+  let isWithdrawn = false;
+  const redraw = () => {
+    if (joined) showConnection(isWithdrawn ? withdrawn(joined.connection) : overall(joined.connection, panel));
+  };
   const room = joinRoom({
     server: serverOf(),
     party: "dashboards",
     room: name,
     recording: false,
-    onConnection: showConnection,
+    onConnection: () => redraw(),
     onMessage: ({ type, data }) => {
       if (type !== "snapshot" && type !== "dashboard") return;
+      isWithdrawn = shownAtMs > 0 && data.renderedAt === null;
       showStanding(data);
       newer.heard(data.renderedAt);
+      redraw();
     },
   });
-  element("vw-again")?.addEventListener("click", () => room.retryNow());
-  element("vw-newer-now")?.addEventListener("click", () => reload());
-  showConnection(room.connection);
+  joined = room;
+  document.addEventListener("vibeworkbench:connection", (event) => {
+    panel = /** @type {CustomEvent} */ (event).detail;
+    redraw();
+  });
+  setInterval(() => room.connection.transport === null && newestAt().then((at) => newer.heard(at)), ASK_MS);
+  element("vw-again")?.addEventListener("click", () =>
+    room.connection.quality === "closed" ? reload() : room.retryNow(),
+  );
+  element("vw-newer-now")?.addEventListener("click", () => newer.giveWay());
+  redraw();
   comeBack(shownAtMs);
+}
+
+/**
+ * Where no socket gets through, panels poll their rooms: then the page is live as they are.
+ *
+ * @param {Connection} own Of the dashboard's room, which is not polled.
+ * @param {Connection | null} panel Of the panel that was heard of last.
+ * @returns {Connection}
+ */
+function overall(own, panel) {
+  const polled = own.transport === null && own.quality !== "closed" && panel?.transport === "poll";
+  return polled ? { ...own, quality: panel.quality, transport: "poll" } : own;
+}
+
+/**
+ * @param {Connection} own
+ * @returns {Connection} The same as if the server had no room for it: there is nothing that the page could be a copy of.
+ */
+function withdrawn(own) {
+  return { ...own, quality: "closed", code: 4404 };
 }
 
 /** @param {Connection} connection */
@@ -134,7 +170,6 @@ function showConnection({ quality, code, reason, transport }) {
   put(element("vw-connection-word"), word);
   put(element("vw-advice-text"), closed ? closedAdvice(code, reason) : adviceOf(quality));
   show("vw-advice", closed || quality === "offline");
-  show("vw-again", !closed);
   show("vw-login", closed && code === 4401 && tokenOfPage() === null);
   element("vw-login")?.setAttribute("href", loginUrl());
   if (transport !== null || closed) announce(word);
@@ -173,104 +208,10 @@ function loginUrl() {
 function showStanding({ state }) {
   const word = STATE_WORD[state] ?? "";
   document.documentElement.dataset["standing"] = state;
-  put(element("vw-standing"), word);
-}
-
-// --- Giving way to a newer page ---
-
-/** @returns {Promise<boolean>} */
-async function newerIsGood() {
-  /** @type {RequestInit} */
-  const asked = { headers: authorization(), cache: "no-cache", credentials: "same-origin", redirect: "error" };
-  const answer = await fetch(location.pathname, asked).catch(() => null);
-  return Boolean(answer?.ok);
-}
-
-/** A page that was opened by a token is opened again by it: a navigation carries no header. */
-function reload() {
-  if (tokenOfPage() === null) location.reload();
-  else location.replace(addressToReload());
+  put(element("vw-standing"), word && ` · ${word}`);
 }
 
 function offer() {
   show("vw-newer", true);
   announce("A newer version of this page is ready.");
-}
-
-/** @returns {{atMs: number, top: number, path: string}} */
-function keptPlace() {
-  const nothing = { atMs: 0, top: 0, path: "" };
-  try {
-    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null") ?? nothing;
-    return kept.path === location.pathname ? kept : nothing;
-  } catch {
-    return nothing; // A browser may refuse storage to an embedded page.
-  }
-}
-
-/** @param {number} atMs */
-function keepPlace(atMs) {
-  try {
-    sessionStorage.setItem(KEPT, JSON.stringify({ atMs, top: scrollY, path: location.pathname }));
-  } catch {
-    // The same; the page then begins at its top.
-  }
-}
-
-/**
- * After a reload of ours the reader is where he was, and is told.
- *
- * @param {number} shownAtMs
- */
-function comeBack(shownAtMs) {
-  const { atMs, top } = keptPlace();
-  if (atMs === 0 || shownAtMs < atMs) return;
-  keepPlace(0);
-  toast("A newer version is shown.");
-  if (top === 0) return;
-  const ending = new AbortController();
-  const { signal } = ending;
-  const put = () => scrollTo(0, top);
-  const grown = new ResizeObserver(put); // Panels draw themselves after the page is there.
-  grown.observe(document.body);
-  for (const event of ["wheel", "touchstart", "pointerdown", "keydown"])
-    addEventListener(event, () => ending.abort(), { signal, passive: true });
-  signal.addEventListener("abort", () => grown.disconnect());
-  setTimeout(() => ending.abort(), PLACE_MS);
-  put();
-}
-
-/** @param {string} text */
-function toast(text) {
-  put(element("vw-toast"), text);
-  show("vw-toast", true);
-  setTimeout(() => show("vw-toast", false), TOAST_MS);
-}
-
-// --- What everybody above uses ---
-
-/** @param {string} text For those who listen to the page. */
-function announce(text) {
-  put(element("vw-voice"), text);
-}
-
-/** @param {string} id */
-function element(id) {
-  return document.getElementById(id);
-}
-
-/**
- * @param {Element | null} where
- * @param {string} text
- */
-function put(where, text) {
-  if (where && where.textContent !== text) where.textContent = text;
-}
-
-/**
- * @param {string} id
- * @param {boolean} shown
- */
-function show(id, shown) {
-  element(id)?.toggleAttribute("hidden", !shown);
 }

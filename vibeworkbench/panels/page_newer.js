@@ -61,6 +61,11 @@ export class Newer {
     this.#going = false;
     if (!good) return this.#host.later(() => this.proceed(), AGAIN_MS);
     if (this.#host.busy()) return this.#host.offer();
+    this.giveWay();
+  }
+
+  /** The page gives way now: so its reader wants it. */
+  giveWay() {
     this.#host.trying(this.#wantedAtMs);
     this.#host.reload();
   }

@@ -1,6 +1,6 @@
 /** Plotly's figures in outputs, drawn by Plotly's own program from the page's assets; loaded only when there is one. */
 
-import { undrawn } from "./page_anywidget.js";
+import { addressOf, undrawn } from "./page_anywidget.js";
 
 /**
  * @typedef {{data: unknown[], layout?: Record<string, unknown>, config?: Record<string, unknown>, frames?: unknown[]}} Figure
@@ -16,7 +16,7 @@ let loading;
  */
 function plotly(src) {
   loading ??= new Promise((resolve, reject) => {
-    const script = Object.assign(document.createElement("script"), { src });
+    const script = Object.assign(document.createElement("script"), { src: addressOf(src) });
     script.addEventListener("load", () => resolve(/** @type {any} */ (globalThis).Plotly));
     script.addEventListener("error", () => reject(new Error("Plotly's program could not be loaded.")));
     document.head.append(script);
