@@ -171,7 +171,7 @@ class IndexHandler(_PageHandler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Security-Policy", content_security_policy(()))
         self.set_header("Referrer-Policy", "no-referrer")
-        await self.finish(index_page(entries))
+        await self.finish(index_page(entries, "" if self.token_authenticated else self.caller.name))
 
 
 class PublishedHandler(_PageHandler):
