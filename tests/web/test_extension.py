@@ -50,6 +50,9 @@ def lab(start_server: Callable[..., object], tmp_path_factory: pytest.TempPathFa
 
 def test_a_voila_page_loads_no_style_from_elsewhere_and_lets_its_panels_write(lab) -> None:
     """Behind a firewall the page is not kept blank, and its cookie _xsrf lets widgets post."""
+    with lab.http() as admin:
+        asked = {"notebook": "page.ipynb", "name": "page", "interactive": True}
+        admin.post("api/dashboards", json=asked).raise_for_status()
     with httpx.Client(base_url=lab.url, timeout=60) as browser:
         page = browser.get("voila/render/page.ipynb", params={"token": lab.token})
         assert page.status_code == 200

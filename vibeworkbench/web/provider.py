@@ -21,6 +21,7 @@ from traitlets import Dict, TraitError, Type, Unicode, validate
 
 from vibeworkbench.access.model import AuditEvent, Grant
 from vibeworkbench.access.service import Access
+from vibeworkbench.web.admission import Admission
 from vibeworkbench.web.credentials import Means, TrustedProxy, token_of
 from vibeworkbench.web.identity import WorkbenchUser, groups_of, is_same
 from vibeworkbench.web.pages import login_address
@@ -204,6 +205,8 @@ class WorkbenchIdentityProvider(IdentityProvider):
             return None
         request = handler.request
         grant = None if user is None else self._access.by_name(user.username, groups_of(user))
+        if isinstance(handler, Admission):  # ours ask for rights by themselves, and refuse in their own way
+            return user if grant is None else WorkbenchUser(grant)
         caller = None if grant is None else grant.caller()
         verdict = self._paths.judge(request.method or "GET", request.path, caller)
         if verdict is Verdict.admitted:
@@ -219,7 +222,7 @@ class WorkbenchIdentityProvider(IdentityProvider):
         if request.method in READ and is_page(paths.below(request.path) or ""):
             handler.redirect(login_address(paths.base_url, request.uri or paths.base_url))
             raise Finish
-        raise HTTPError(401 if request.path.startswith(f"{paths.base_url}vibeworkbench/") else 403)
+        raise HTTPError(403)
 
     def is_token_authenticated(self, handler: RequestHandler) -> bool:
         """Whether the caller showed a token: then no cookie was needed, and no foreign page sent the request."""
