@@ -274,8 +274,6 @@ async def test_a_page_from_another_maker_is_made_anew_at_start(tmp_path):
     async with staged(tmp_path) as first:
         first.write("shop.ipynb", "1")
         before = await first.publish()
-    async with staged(tmp_path, watch_interval_s=1000.0) as idle:
-        await idle.dashboards.rendered("shop")
     async with staged(tmp_path) as second:
         old = sa.update(dashboard).values(tried="an-older-maker of-it", stamp="other")
         await second.database.write(lambda transaction: transaction.connection.execute(old))

@@ -33,7 +33,7 @@ class RenderProgress(Answer, frozen=True, kw_only=True):
 
 
 class Dashboard(Answer, frozen=True, kw_only=True):
-    """A dashboard as it stands; what the caller may not know is ``None``."""
+    """A dashboard as it stands; ``reason`` is told to operators."""
 
     name: str
     title: str
@@ -41,12 +41,12 @@ class Dashboard(Answer, frozen=True, kw_only=True):
     state: str
     url: str
     published_at: datetime
-    notebook: str | None = None
+    notebook: str = ""
     stored: bool = False
     interactive: bool = False
     every: str = ""
     frame_ancestors: list[str] = msgspec.field(default_factory=list)
-    published_by: str | None = None
+    published_by: str = ""
     rendered_at: datetime | None = None
     render_ms: float | None = None
     progress: RenderProgress | None = None

@@ -57,9 +57,10 @@ class DashboardsHandler(_Handler):
 
     @operation(
         summary="List the dashboards that the caller may see",
-        role=Role.viewer,
+        role=Role.analyst,
         query=DashboardQuery,
         answer=DashboardPage,
+        description="Viewers have the page `vibeworkbench/dashboards` for this.",
     )
     async def get(self, *, query: DashboardQuery) -> DashboardPage:
         """Dashboards after ``cursor``."""
@@ -89,7 +90,7 @@ class DashboardsHandler(_Handler):
 class DashboardHandler(_Handler):
     """One dashboard."""
 
-    @operation(summary="How a dashboard stands", role=Role.viewer, answer=DashboardBody, errors=(404,))
+    @operation(summary="How a dashboard stands", role=Role.analyst, answer=DashboardBody, errors=(404,))
     async def get(self, *, name: str) -> DashboardBody:
         """The dashboard, if the caller may see it."""
         return self.said(self.service.shelf.visible_to(self.caller, name))

@@ -40,17 +40,17 @@ class ProgressBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 class DashboardBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """A dashboard as it stands. ``notebook`` and ``publishedBy`` are for analysts, ``reason`` is for operators."""
+    """A dashboard as it stands; ``reason`` is for operators."""
 
     name: str
     title: str
-    notebook: str | None
+    notebook: str
     stored: bool
     role: RoleName
     interactive: bool
     every: str
     frame_ancestors: list[str]
-    published_by: str | None
+    published_by: str
     published_at: datetime
     rendered_at: datetime | None
     render_ms: float | None
@@ -99,23 +99,22 @@ def body_of(standing: Standing, progress: Progress | None, caller: Caller, url: 
         url: Where its page is.
     """
     publication, page = standing.publication, standing.page
-    knows_author, knows_reason = caller.may(Role.analyst), caller.may(Role.operator)
     return DashboardBody(
         name=publication.name,
         title=publication.title,
-        notebook=publication.notebook if knows_author else None,
+        notebook=publication.notebook,
         stored=publication.stored,
         role=_name(publication.role),
         interactive=publication.interactive,
         every=publication.every,
         frame_ancestors=list(publication.frame_ancestors),
-        published_by=publication.published_by if knows_author else None,
+        published_by=publication.published_by,
         published_at=publication.published_at,
         rendered_at=page.rendered_at if page else None,
         render_ms=page.render_ms if page else None,
         state=_word(standing.state(is_rendering=progress is not None)),
         progress=ProgressBody(progress.processed, progress.total) if progress else None,
-        reason=standing.failure.said if standing.failure and knows_reason else None,
+        reason=standing.failure.said if standing.failure and caller.may(Role.operator) else None,
         etag=page.etag if page else None,
         page_bytes=page.page_bytes if page else None,
         url=url,
