@@ -73,3 +73,14 @@ def test_what_is_no_notebook_is_said_to_be_none(content):
     """Half-written files are."""
     with pytest.raises(ValueError, match="format"):
         source_of(content)
+
+
+def test_a_stated_title_is_the_title() -> None:
+    """As nbconvert and Voila take it from the metadata; a title that is none leaves the heading."""
+    cell = new_markdown_cell("# Heading", id="a")
+    stated = _notebook(cell)
+    stated.metadata["title"] = " Night shift "
+    assert source_of(_bytes(stated)).title == "Night shift"
+    assert source_of(_bytes(stated)).digest != source_of(_bytes(_notebook(cell))).digest
+    stated.metadata["title"] = 4
+    assert source_of(_bytes(stated)).title == "Heading"

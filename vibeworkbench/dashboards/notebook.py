@@ -45,7 +45,7 @@ class Source:
     Attributes:
         content: The notebook's file.
         digest: Hash of what a render depends on; the same when only outputs differ.
-        title: Its first heading; empty when there is none.
+        title: The one that it states in its metadata, else its first heading; empty when there is none.
     """
 
     content: bytes
@@ -69,11 +69,15 @@ def source_of(content: bytes) -> Source:
     for cell in read.cells:
         for part in (cell.cell_type.encode(), cell.text.encode("utf-8", "surrogatepass"), cell.settings):
             counted.update(len(part).to_bytes(8, "big") + part)
-    counted.update(bytes(read.metadata.get("kernelspec", b"")))
+    for name in ("kernelspec", "title"):
+        counted.update(bytes(read.metadata.get(name, b"")))
     return Source(content, counted.hexdigest(), _title_of(read))
 
 
 def _title_of(read: _Notebook) -> str:
+    stated = msgspec.json.decode(read.metadata.get("title", b'""'))
+    if isinstance(stated, str) and stated.strip():
+        return stated.strip()[:_TITLE_CHARACTERS]
     headings = (_HEADING.search(cell.text) for cell in read.cells if cell.cell_type == "markdown")
     found = next((heading[1] for heading in headings if heading is not None), "")
     return _MARKUP.sub(lambda match: match[1] or "", found).strip()[:_TITLE_CHARACTERS]

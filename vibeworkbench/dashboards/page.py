@@ -32,9 +32,10 @@ _STATIC = "static/vibeworkbench/"
 _FROM_PAGE, _FROM_LIST = "../../", "../"
 """The server's root, seen from ``vibeworkbench/dashboards/<name>`` and from ``vibeworkbench/dashboards``."""
 
-_STATE_WORDS = {
-    State.rendering: "Being refreshed",
-    State.failed: "The latest refresh failed",
+_STATE_WORDS = {State.rendering: "Being refreshed", State.failed: "The latest refresh failed"}
+_FIRST_WORDS = {
+    State.rendering: "Being made for the first time",
+    State.failed: "Could not be made yet",
     State.never: "Not ready yet",
 }
 _FAILED = ("Not ready", "This dashboard could not be made; its publisher is told. It appears here by itself.")
@@ -103,7 +104,7 @@ def index_page(entries: Sequence[IndexEntry], caller: str = "") -> bytes:
             "title": each.title,
             "at": _instant(each.rendered_at) if each.rendered_at else None,
             "state": each.state.value,
-            "word": _STATE_WORDS.get(each.state, ""),
+            "word": (_STATE_WORDS if each.rendered_at else _FIRST_WORDS).get(each.state, ""),
         }
         for each in entries
     ]

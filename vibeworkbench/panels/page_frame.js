@@ -112,7 +112,9 @@ export function watch({ name, renderedAt }) {
   let joined = null;
   let isWithdrawn = false;
   const redraw = () => {
-    if (joined) showConnection(isWithdrawn ? withdrawn(joined.connection) : overall(joined.connection, panel));
+    if (joined === null) return;
+    const { connection } = joined;
+    showConnection(isWithdrawn ? withdrawn(connection) : overall(connection, panel), panel !== null);
   };
   const room = joinRoom({
     server: serverOf(),
@@ -162,14 +164,18 @@ function withdrawn(own) {
   return { ...own, quality: "closed", code: 4404 };
 }
 
-/** @param {Connection} connection */
-function showConnection({ quality, code, reason, transport }) {
+/**
+ * @param {Connection} connection
+ * @param {boolean} hasPanel
+ */
+function showConnection({ quality, code, reason, transport }, hasPanel) {
   const closed = quality === "closed";
   document.documentElement.dataset["quality"] = quality;
   const word = closed ? closedWord(code) : QUALITY_WORD[quality];
   put(element("vw-connection-word"), word);
   put(element("vw-advice-text"), closed ? closedAdvice(code, reason) : adviceOf(quality));
-  show("vw-advice", closed || quality === "offline");
+  // A panel on the page says more about an outage, such as when the next try is.
+  show("vw-advice", closed || (quality === "offline" && !hasPanel));
   show("vw-login", closed && code === 4401 && tokenOfPage() === null);
   element("vw-login")?.setAttribute("href", loginUrl());
   if (transport !== null || closed) announce(word);
