@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from tests.dashboards.making_pages import ABOUT, AT, Read, display, notebook, page_of, view
 from vibeworkbench.dashboards import page as pages
 from vibeworkbench.dashboards.model import IndexEntry, State
-from vibeworkbench.dashboards.page import STATIC_FILES, content_security_policy, index_page, page, waiting_page
+from vibeworkbench.dashboards.page import page
+from vibeworkbench.dashboards.page_frame import STATIC_FILES, content_security_policy, index_page, waiting_page
 from vibeworkbench.dashboards.page_notebook import PLOTLY_TYPE
 from vibeworkbench.panels import OpsPanel
 

@@ -126,6 +126,7 @@ def test_a_dashboard_without_a_page_says_that_it_is_not_ready(failing, viewer):
         assert secret not in waiting.text
 
 
+@pytest.mark.usefixtures("shop", "failing")
 def test_what_is_not_for_a_caller_is_as_if_it_were_not(operator, analyst, viewer, server):
     """Page, file, REST and room."""
     operator.post("api/dashboards", json={"notebook": "shop.ipynb", "name": "inner", "role": "operator"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from jinja2 import pass_context
@@ -14,10 +13,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
 from vibeworkbench.dashboards.page_formulas import formula, source
+from vibeworkbench.dashboards.page_frame import TEMPLATE, TEMPLATES
 from vibeworkbench.dashboards.page_markup import shown
-
-TEMPLATES = Path(__file__).parent / "templates"
-TEMPLATE = "published"
 
 
 def cells_page(notebook: NotebookNode, told: Mapping[str, Any]) -> str:

@@ -178,7 +178,7 @@ def main() -> None:
     orders, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no reply
     order = order_of(orders.read(int.from_bytes(orders.read(LENGTH_BYTES), "big")))
-    notebook = nbformat.reads(order.content.decode(), as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.reads(order.content.decode(), as_version=4)
     execution = Execution(notebook, order, replies)
     threading.Thread(target=_end_with, args=(orders, execution), daemon=True).start()
     try:

@@ -7,7 +7,7 @@ import gzip
 from typing import ClassVar
 
 from vibeworkbench.dashboards.model import IndexEntry, Standing
-from vibeworkbench.dashboards.page import content_security_policy, index_page, waiting_page
+from vibeworkbench.dashboards.page_frame import content_security_policy, index_page, waiting_page
 from vibeworkbench.dashboards.records import Stored
 from vibeworkbench.dashboards.service import Dashboards
 from vibeworkbench.dashboards.wire import DashboardBody, DashboardPage, DashboardQuery, PublishBody, body_of, order_of

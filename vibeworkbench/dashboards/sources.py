@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vibeworkbench.dashboards.model import Failure, Order, Standing
 from vibeworkbench.dashboards.notebook import Source, source_of
-from vibeworkbench.dashboards.page import MADE_BY
+from vibeworkbench.dashboards.page_frame import MADE_BY
 from vibeworkbench.dashboards.render import RenderFailed
 from vibeworkbench.errors import InvalidInput
 
