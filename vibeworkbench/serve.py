@@ -98,7 +98,7 @@ class WorkbenchServer(ServerApp):
     async def _post_start(self) -> None:
         await super()._post_start()  # type: ignore[no-untyped-call]
         self.log.removeFilter(_is_no_failure_of_ours)
-        if self.workbench_app.workbench.started:
+        if self._is_working():
             # What was loaded so far stays for good. Unfrozen, each full collection would walk all of it on the event
             # loop: 100 ms of CPU and more, in which no member hears anything.
             gc.collect()
@@ -107,6 +107,10 @@ class WorkbenchServer(ServerApp):
         else:
             self.exit_code = 1  # unless it is a failure with a name, Jupyter has logged why
             self.stop()
+
+    def _is_working(self) -> bool:
+        apps = self.extension_manager.extension_apps.get("vibeworkbench", ())
+        return any(hasattr(app, "workbench") and app.workbench.started for app in apps)
 
     @property
     def workbench_app(self) -> VibeworkbenchApp:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.security.audit import joined
 from tests.security.staging import Stage
-from tests.security.wire import LIMIT_S, raw
+from tests.security.wire import raw
 
 BACKSTAGE = "backstage/main"
 SPELLINGS = (
@@ -72,16 +74,8 @@ def url(stage: Stage, room: str) -> str:
 
 def end_of(stage: Stage, room: str, caller: str) -> int:
     """The status or close code with which a caller is sent away; 101 when the room answers its ping."""
-    try:
-        with connect(url(stage, room), additional_headers=stage.headers(caller), proxy=None) as socket:
-            if socket.ping().wait(LIMIT_S):
-                return 101
-            socket.recv(timeout=0)
-    except InvalidStatus as refused:
-        return refused.response.status_code
-    except ConnectionClosed as closed:
-        return closed.rcvd.code if closed.rcvd else 1006
-    raise AssertionError(f"{room} said nothing")
+    _, status = asyncio.run(joined(stage.server, f"/vibeworkbench/parties/{room}", stage.headers(caller)))
+    return status
 
 
 @contextmanager
@@ -123,14 +117,10 @@ def test_whoever_may_only_listen_elsewhere_learns_nothing_of_a_room(stage: Stage
 
 def test_a_query_cannot_change_the_room(stage: Stage) -> None:
     """What the path names is what is joined."""
-    with backstage(stage):
-        with connect(
-            url(stage, "relay/elsewhere?room=main&party=backstage"),
-            additional_headers=stage.headers("viewer"),
-            proxy=None,
-        ):
-            with stage.http("operator") as client:
-                assert client.get(f"vibeworkbench/api/rooms/{BACKSTAGE}").json()["members"] == 1
+    room = url(stage, "relay/elsewhere?room=main&party=backstage")
+    with backstage(stage), connect(room, additional_headers=stage.headers("viewer"), proxy=None):
+        with stage.http("operator") as client:
+            assert client.get(f"vibeworkbench/api/rooms/{BACKSTAGE}").json()["members"] == 1
 
 
 @pytest.mark.parametrize(

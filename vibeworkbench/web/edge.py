@@ -12,6 +12,7 @@ from vibeworkbench.access.service import Access
 from vibeworkbench.web import gate
 from vibeworkbench.web.connections import Connections
 from vibeworkbench.web.credentials import TrustedProxy
+from vibeworkbench.web.discretion import keep_from_logs
 from vibeworkbench.web.login import PATHS
 from vibeworkbench.web.pages import TEMPLATES
 from vibeworkbench.web.paths import Paths, rows_of
@@ -70,6 +71,7 @@ def open_for(server: ServerApp, access: Access) -> Edge:
     application.settings[PATHS] = paths
     use_templates(server, "jinja2_env")
     gate.install(application, provider, paths, connections)
+    keep_from_logs(server.log)
     return edge
 
 
