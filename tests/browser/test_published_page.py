@@ -68,6 +68,32 @@ class Evaluating(anywidget.AnyWidget):
     '''
 display(Evaluating())
 """
+COMPANY = """
+child = Counter(count=3)
+class Parent(anywidget.AnyWidget):
+    _esm = '''
+    export default async () => ({
+      async render({ model, el, host, experimental }) {
+        const child = await host.getWidget(model.get("partner"));
+        await child.render({ el });
+        const seen = await host.getModel(model.get("partner"));
+        const same = await model.widget_manager.get_model(model.get("partner").split(":")[1]);
+        const said = el.appendChild(document.createElement("p"));
+        const answer = await experimental.invoke("ask", {}).catch(() => "nobody answers");
+        const draw = () => (said.textContent = `child at ${seen.get("count")} and ${same.get("count")}, ${answer}`);
+        seen.on("change:count", draw);
+        draw();
+      },
+    });
+    '''
+    partner = traitlets.Unicode().tag(sync=True)
+display(Parent(partner=f"anywidget:{child.model_id}"))
+"""
+WAITING = """
+import pathlib, time
+while not pathlib.Path({path!r}).exists():
+    time.sleep(0.05)
+"""
 TALL = "display(w.HTML('<div style=\"height: 4000px\">tall</div>'))"
 FIGURES = """
 import plotly.graph_objects as go
@@ -106,6 +132,7 @@ def gallery(start_server: Any) -> Any:
         "controls": (WIDGETS, CONTROLS),
         "anywidgets": (WIDGETS, ONLY_ANYWIDGETS),
         "hostile": (WIDGETS, HOSTILE, ONLY_ANYWIDGETS),
+        "company": (WIDGETS, COMPANY),
         "evaluating": (WIDGETS, EVALUATING),
         "tall": (WIDGETS, TALL),
         "figures": (FIGURES,),
@@ -175,6 +202,15 @@ async def test_sliders_links_tabs_and_captured_outputs_work_without_a_kernel(gal
     await kept_its_promises(page)
 
 
+async def test_anywidgets_know_each_other(gallery: Any, reader: Any) -> None:
+    """One draws another and hears its changes; what it asks of Python is refused at once."""
+    person = await reader(gallery, token=gallery.grant("viewer"))
+    page = await opened(person, "company")
+    await expect(page.get_by_text("child at 3 and 3, nobody answers")).to_be_visible()
+    await page.locator(".counter").click()
+    await expect(page.get_by_text("child at 4 and 4, nobody answers")).to_be_visible()
+
+
 async def test_plotly_s_figures_are_drawn_by_the_page(gallery: Any, reader: Any) -> None:
     """As an output and as a widget, under the same policy."""
     person = await reader(gallery, token=gallery.grant("viewer"))
@@ -241,6 +277,44 @@ async def test_the_page_says_that_it_reconnects_and_that_it_is_back(gallery: Any
     network.mend()
     await expect(page.locator("#vw-connection")).to_contain_text("Live", timeout=60_000)
     await expect(page.locator("#vw-voice")).to_have_text("Live")
+
+
+async def test_a_page_is_live_as_its_panels_are_where_no_socket_gets_through(workbench: Any, reader: Any) -> None:
+    """They poll; the frame says so."""
+    server = workbench()
+    await asyncio.to_thread(publish, server)
+    person = await reader(server, token=server.grant("viewer"))
+    await person.page.route_web_socket("**", lambda socket: socket.close(code=1011))
+    await opened(person, "operations")
+    await expect(person.page.locator(".vw-issues")).to_be_visible()
+
+
+async def test_a_refresh_that_failed_is_said_and_the_page_stays(gallery: Any, reader: Any) -> None:
+    """Without what went wrong: that is its publisher's."""
+    publish(gallery, notebook="turning.ipynb", content=notebook(WIDGETS, ONLY_ANYWIDGETS))
+    person = await reader(gallery, token=gallery.grant("viewer"))
+    page = await opened(person, "turning")
+    failing = {"notebook": "turning.ipynb", "content": notebook("raise RuntimeError('a secret')")}
+    with gallery.http() as admin:
+        await asyncio.to_thread(admin.post, "api/dashboards", json=failing)
+    await expect(page.locator(".vw-as-of")).to_contain_text("the latest refresh failed")
+    await expect(page.locator(".counter")).to_be_visible()
+    assert "secret" not in await page.content()
+
+
+async def test_a_page_that_is_not_there_yet_comes_by_itself(
+    gallery: Any, reader: Any, asked: Any, tmp_path: Any
+) -> None:
+    """Its reader waits before a page that says so."""
+    content = notebook(WIDGETS, WAITING.format(path=str(tmp_path / "go")), ONLY_ANYWIDGETS)
+    order = {"notebook": "late.ipynb", "content": content}
+    assert asked.post("api/dashboards", json=order, headers={"Prefer": "respond-async"}).status_code == 202
+    person = await reader(gallery, token=gallery.grant("viewer"))
+    person.network_is_cut = True  # the browser notes that the page was answered with 503
+    page = await opened(person, "late")
+    await expect(page.get_by_role("heading", name="Not ready yet")).to_be_visible()
+    (tmp_path / "go").touch()
+    await expect(page.locator(".counter")).to_have_text("7 true 3", timeout=60_000)
 
 
 async def test_a_newer_page_is_shown_by_itself_at_the_same_place(gallery: Any, reader: Any, asked: Any) -> None:
