@@ -244,16 +244,14 @@ class Dashboards:
         return self.shelf.rooms_of(name)
 
     def facts(self) -> list[dict[str, Any]]:
-        """What the collector is told: how each stands, without anything that its notebook's author wrote but names."""
+        """What the collector is told: how each stands, and not why."""
         return [self._facts_of(each) for _, each in sorted(self.shelf.standings.items())]
 
     def _facts_of(self, standing: Standing) -> dict[str, Any]:
-        page, failure = standing.page, standing.failure
+        page = standing.page
         return {
             "name": standing.publication.name,
             "state": standing.state(is_rendering=False).value,
-            "error": failure.error if failure else None,
-            "cell": failure.cell if failure else None,
             "renderedAt": page.rendered_at if page else None,
             "overdue": is_overdue(standing, self._site.clock()),
         }

@@ -1,7 +1,7 @@
 """The published dashboards of this server: whether their pages are what their notebooks say.
 
-The workbench passes a lister in ``LookOrder.server["dashboards"]``: ``{name, state, error, cell, renderedAt, overdue}``
-of each. It holds nothing that a notebook's author wrote, for whoever watches issues may not read notebooks.
+The workbench passes a lister in ``LookOrder.server["dashboards"]``: ``{name, state, renderedAt, overdue}`` of each.
+Why a render failed is not among it: viewers read issues with their evidence, and nothing of notebooks.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ def _observation(dashboard: Mapping[str, Any], at: datetime) -> Observation:
     rendered_at = dashboard["renderedAt"]
     facts = {
         "name": dashboard["name"],
-        "error": dashboard["error"],
-        "cell": dashboard["cell"],
         "overdue": dashboard["overdue"],
         "renderedAt": rendered_at,
         "ageS": None if rendered_at is None else max((at - rendered_at).total_seconds(), 0.0),
