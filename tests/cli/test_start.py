@@ -47,7 +47,8 @@ def test_it_serves_scans_says_where_everything_is_and_ends_with_ctrl_c(tmp_path,
         assert lab, text
         answered = httpx.get(f"{lab[1]}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"})
         assert [scan["status"] for scan in answered.json()["items"]] == ["completed"]
-        for page in ("lab", "lab/tree/tour.ipynb", "voila/render/dashboards/operations.ipynb"):
+        dashboards = ("vibeworkbench/dashboards/operations", "voila/render/dashboards/operations.ipynb")
+        for page in ("lab", "lab/tree/tour.ipynb", *dashboards):
             assert f"{lab[1]}{page}?token=a-token" in text
         assert httpx.get(f"{lab[1]}lab?token=a-token", follow_redirects=True).status_code == 200
         started.send_signal(signal.SIGINT)
