@@ -154,8 +154,6 @@ async def _watched_by(size: int, crowd: Crowd, ours: Watched, zero: tuple[int, i
     await crowd.grow_to(size)
     came_cpu_s = server.cpu_s() - came_cpu_s
     longest_ms = await asyncio.to_thread(ours.longest_ms)
-    with_idle_bytes = await asyncio.to_thread(server.settled_pss_bytes)
-    crowd.hang_up()
     pss_bytes = await asyncio.to_thread(server.settled_pss_bytes)
     cpu_s = server.cpu_s()
     latencies_ms = await crowd.hear(MESSAGES, 1.0)
@@ -163,7 +161,6 @@ async def _watched_by(size: int, crowd: Crowd, ours: Watched, zero: tuple[int, i
     get_ms, again_ms = await _gets(crowd)
     return {
         "pss_each_kb": (pss_bytes - zero[0]) / size / 1e3,
-        "pss_each_with_idle_kb": (with_idle_bytes - zero[0]) / size / 1e3,
         "processes": server.process_count() - zero[1],
         "cpu_s_per_s": cpu_s / MESSAGES,
         "coming_cpu_ms": came_cpu_s / newcomers * 1e3,

@@ -65,6 +65,9 @@ class Viewer:
     async def come(self) -> None:
         """The page and what it needs were loaded, over as many connections as the browser used; its rooms are joined.
 
+        Then those connections are closed, as browsers do with idle ones after some minutes: the crowd of an afternoon
+        comes here within seconds, and does not hold all of them at the same time.
+
         Raises:
             ConnectionError: The server refused something.
         """
@@ -76,6 +79,7 @@ class Viewer:
             by_channel.setdefault(number, []).append(path)
         await asyncio.gather(*(self._load(number, paths) for number, paths in by_channel.items()))
         await self.join()
+        self.hang_up()
 
     async def _load(self, number: int, paths: Iterable[str]) -> None:
         for path in paths:
@@ -124,7 +128,7 @@ class Viewer:
             socket.cut()
 
     def hang_up(self) -> None:
-        """Its idle connections are closed, as browsers do after some minutes."""
+        """Its idle connections are closed."""
         for channel in self.channels.values():
             channel.close()
         self.channels.clear()
@@ -220,11 +224,6 @@ class Crowd:
         started = time.perf_counter()
         await _all(viewer.reload() for viewer in self.viewers)
         return time.perf_counter() - started
-
-    def hang_up(self) -> None:
-        """All idle connections are closed."""
-        for viewer in self.viewers:
-            viewer.hang_up()
 
 
 async def _all(several: Iterable[Awaitable[T]]) -> list[T]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -75,7 +75,7 @@ class Member:
         state: How it gets its frames.
         cursor: Offset in the room's log up to which the kernel has taken its bytes, unless it is live.
         live_from: Offset of the log at which it came.
-        own: Spans of the log that it wrote itself and does not get back, while it is lagging.
+        own: Spans of the log that it wrote itself and does not get back, while it is lagging; ``None`` where none are.
         is_taking: Whether history waits for the kernel to take it, and not for us to read it.
         held: How many waits of ours keep us from reading what it sends.
         unrecorded: Messages of its that are not committed yet, and their bytes.
@@ -91,7 +91,7 @@ class Member:
     state: State = State.joining
     cursor: int = 0
     live_from: int = 0
-    own: deque[tuple[int, int]] = field(default_factory=deque)
+    own: deque[tuple[int, int]] | None = None
     is_taking: bool = False
     held: int = 0
     unrecorded_messages: int = 0

@@ -202,6 +202,7 @@ class Room:
             offset = start
             for index, frame in enumerate(pending.frames):
                 if index in own:
+                    author.own = author.own or deque()
                     author.own.append((offset, offset + len(frame)))
                 offset += len(frame)
         return b"".join(frame for index, frame in enumerate(pending.frames) if index not in own)
@@ -343,7 +344,7 @@ class Room:
         if member.state is State.gone:
             return
         self._lagging.pop(member, None)
-        member.own.clear()
+        member.own = None
         member.state = State.live
         member.task = None
         self._live[member] = None

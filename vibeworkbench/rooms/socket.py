@@ -40,7 +40,8 @@ class TornadoLink:
         stream.set_nodelay(True)
         self._handler = handler
         self._stream = stream
-        self._closed = asyncio.Event()
+        self._has_ended = False
+        self._end: asyncio.Future[None] | None = None  # made when somebody waits: thousands of links are open
         self.writing: Callable[[], bool] = stream.writing
         is_plain = not isinstance(stream, SSLIOStream)
         self.send: Callable[[bytes], int] | None = stream.socket.send if is_plain else None
@@ -65,11 +66,15 @@ class TornadoLink:
 
     async def closed(self) -> None:
         """The connection has ended."""
-        await self._closed.wait()
+        if not self._has_ended:
+            self._end = self._end or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._end)
 
     def ended(self) -> None:
         """The connection has ended; called by its handler."""
-        self._closed.set()
+        self._has_ended = True
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
 
     def queued_bytes(self) -> int:
         """Bytes that the kernel has and the other side has not acknowledged; 0 where the kernel does not tell.

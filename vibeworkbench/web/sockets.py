@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextvars import Context
 from typing import Any, ClassVar
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.websocket import WebSocketMixin
+from tornado.httputil import HTTPHeaders
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13
 
 from vibeworkbench.errors import InvalidInput, NotAllowed, WorkbenchError
 from vibeworkbench.web.admission import Admission
@@ -15,6 +18,39 @@ from vibeworkbench.web.failures import close_code_of
 from vibeworkbench.web.roles import Caller, Role
 
 OUR_FAULT = 1011
+
+_OF_THE_HANDSHAKE = frozenset(
+    {
+        "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection", "Pragma", "Upgrade",
+        "Sec-Websocket-Extensions", "Sec-Websocket-Key", "Sec-Websocket-Version", "User-Agent",
+    }
+)  # fmt: skip
+"""Headers that say nothing of who asks, as tornado writes their names."""
+
+
+class _Protocol(WebSocketProtocol13):
+    """Reads frames in a task of its own: what answered the handshake ends with it, and its memory is free.
+
+    Tornado reads them in the coroutine of the request, which holds a dozen frames and all that stands in them for as
+    long as somebody watches.
+    """
+
+    handler: SocketHandler
+    _reading: asyncio.Task[None] | None = None
+
+    async def _receive_frame_loop(self) -> None:
+        self.handler.forget_handshake()
+        # In a context of its own: the request's holds the handler and what its handling has found.
+        self._reading = asyncio.create_task(self._read_on(), context=Context())
+
+    async def _read_on(self) -> None:
+        try:
+            await super()._receive_frame_loop()
+        except asyncio.CancelledError:
+            self._abort()
+            raise
+        except ValueError:  # what came is no WebSocket: as tornado does where it reads by itself
+            self._abort()
 
 
 class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
@@ -87,6 +123,26 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, Admission):
         except Exception as error:  # noqa: BLE001 - the edge: the log gets the whole story, the client a close code
             self.log_exception(type(error), error, error.__traceback__)
             self.close(OUR_FAULT, "The server failed.")
+
+    def get_websocket_protocol(self) -> WebSocketProtocol13 | None:
+        """Tornado's protocol, of the one version that there is, reading as ours does."""
+        protocol = super().get_websocket_protocol()
+        return _Protocol(self, False, protocol.params) if isinstance(protocol, WebSocketProtocol13) else None
+
+    def forget_handshake(self) -> None:
+        """What only the handshake needed is free; what says who asks stays, to be asked again when rights change."""
+        request = self.request
+        kept = HTTPHeaders()
+        for name, value in request.headers.get_all():
+            if name not in _OF_THE_HANDSHAKE:
+                kept.add(name, value)
+        request.headers = kept
+        request.arguments = request.query_arguments  # a copy of these; a handshake has no body
+        request.connection = None  # its stream is the protocol's now
+        request.server_connection = None
+        vars(request).pop("_cookies", None)  # read anew from the header by whoever asks
+        self._headers = HTTPHeaders()
+        self.ui = None  # type: ignore[assignment]  # as tornado does when a handler ends
 
     async def joined(self, **path: str) -> None:
         """The caller is connected; path parameters are in snake_case."""
