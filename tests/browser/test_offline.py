@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import publish
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 SAID = r"$\frac{1}{2}$"
@@ -57,6 +59,7 @@ def kernel_answered(page: Any) -> asyncio.Future[None]:
 
 async def test_voila_draws_formulas(formulas: Any, reader: Any) -> None:
     """Those of text, of results and of widgets, in MathJax's own fonts; the reader went nowhere else."""
+    await asyncio.to_thread(publish, formulas, wait=False, notebook="formulas.ipynb", interactive=True)
     person = await reader(formulas)
     await person.page.goto(f"{person.url}voila/render/formulas.ipynb?token={person.token}")
     await person.page.wait_for_function(f"({DRAWN})() === 3", timeout=90_000)

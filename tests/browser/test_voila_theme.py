@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+
+from tests.browser.conftest import publish
 
 pytestmark = pytest.mark.browser
 
@@ -36,15 +39,12 @@ async def test_the_dashboard_follows_the_system(workbench: Any, reader: Any) -> 
     assert await page.evaluate(IS_DARK)
 
 
-@pytest.mark.parametrize(("scheme", "expected"), [("dark", "#111"), ("light", "white")])
-async def test_the_list_of_notebooks_follows_the_system(
-    workbench: Any, reader: Any, scheme: str, expected: str
-) -> None:
+@pytest.mark.parametrize(("scheme", "paper"), [("dark", "rgb(15, 19, 24)"), ("light", "rgb(246, 247, 249)")])
+async def test_the_list_of_notebooks_follows_the_system(workbench: Any, reader: Any, scheme: str, paper: str) -> None:
     """The pages around the notebooks follow it, too."""
-    person = await reader(workbench(), color_scheme=scheme)
-    await person.page.route("https://**", lambda route: route.abort())
+    server = workbench()
+    await asyncio.to_thread(publish, server, wait=False)
+    person = await reader(server, color_scheme=scheme)
     await person.page.goto(f"{person.url}voila/tree?token={person.token}")
     await person.page.get_by_text("operations.ipynb").wait_for()
-    drawn = "getComputedStyle(document.body).getPropertyValue('--jp-layout-color0')"
-    assert await person.page.evaluate(drawn) == expected
-    person.strangers.clear()  # Voila's list asks another host for its icons
+    assert await person.page.evaluate(PAPER) == paper
