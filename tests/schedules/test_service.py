@@ -52,6 +52,19 @@ async def test_a_schedule_that_was_never_seen_has_missed_nothing(running, tmp_pa
     assert (standing.next_fire_at, standing.last) == (NOON + timedelta(hours=1), None)
 
 
+async def test_who_may_only_watch_is_told_the_next_fires(running, tmp_path: Path) -> None:
+    """In the snapshot of the ops room, as JSON: what the list over REST says of when they come."""
+    server = await running(tmp_path, Clock(NOON + timedelta(minutes=20)))
+    [told] = server.schedules.said()
+    assert told == {
+        "name": HOURLY.name,
+        "cron": HOURLY.cron,
+        "scope": HOURLY.scope,
+        "timezone": "UTC",
+        "nextFireAt": (NOON + timedelta(hours=1)).isoformat().replace("+00:00", "Z"),
+    }
+
+
 async def test_a_slot_is_run_once(running, tmp_path: Path) -> None:
     """However often the clock is looked at, and what became of it can be read."""
     clock = Clock()
