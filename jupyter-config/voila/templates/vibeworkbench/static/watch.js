@@ -61,7 +61,10 @@
   });
   addEventListener("vibeworkbench-ended", () => show("ended"));
   addEventListener("DOMContentLoaded", () => {
-    if (config().vibeworkbenchReadOnly) document.body.prepend(paragraph(READ_ONLY, "vw-voila-readonly"));
+    if (!config().vibeworkbenchReadOnly) return;
+    const note = paragraph(READ_ONLY, "vw-voila-readonly");
+    note.setAttribute("role", "note");
+    document.body.prepend(note);
   });
 
   /** @param {WebSocket} socket */
