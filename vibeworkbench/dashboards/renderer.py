@@ -39,6 +39,8 @@ from vibeworkbench.dashboards.model import PageAbout
 from vibeworkbench.dashboards.page import page
 
 _REASON_CHARACTERS = 500
+_NICENESS = 5
+"""Whoever watches comes before what is being made."""
 _COMPRESSION = 9
 """A page is compressed once and sent a thousand times."""
 
@@ -177,6 +179,7 @@ def main() -> None:
     """The order on stdin is carried out and answered; the kernel is gone."""
     orders, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no reply
+    os.nice(_NICENESS)
     order = order_of(orders.read(int.from_bytes(orders.read(LENGTH_BYTES), "big")))
     notebook = nbformat.reads(order.content.decode(), as_version=4)
     execution = Execution(notebook, order, replies)
