@@ -163,8 +163,8 @@ everybody. A test does the same and compares.
 - `login`: redirected to the login page. `401`, `403`: refused. `4401`, `4403`: a socket closed with this code.
 - *viewer of it* holds a token that is narrowed to the dashboard `audited`; *viewer elsewhere* one that is narrowed to
   the room `relay/elsewhere`; *revoked* one that was an admin's.
-- The dashboard `audited` is for viewers, `guarded` for analysts; `interactive` may be run by Voila for viewers. Rooms of
-  `backstage` are for operators. `made-up` exists nowhere: whoever is `in` gets 404."""
+- The dashboard `audited` is for viewers, `guarded` for analysts; `interactive` may be run by Voila for viewers. Rooms
+  of `backstage` are for operators. `made-up` exists nowhere: whoever is `in` gets 404."""
 
 
 def main() -> None:

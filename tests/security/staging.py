@@ -1,4 +1,4 @@
-"""A server as an attacker finds it: dashboards, notebooks, a kernel, a stranger's extension, and tokens of every kind."""
+"""A server as an attacker finds it: dashboards, notebooks, a kernel, a stranger's extension, tokens of every kind."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ name = "backstage"
 recording = false
 read = "operator"
 write = "operator"
+[voila]
+kernels = 4
 """
 AUDITED = "audited"
 """Name of the dashboard that viewers may see."""
@@ -112,13 +114,12 @@ def revoked(server: Server, token: Token) -> None:
     assert answer.status_code in (200, 204), answer.text
 
 
-def build(start_server: Callable[..., Server], folder: Path, settings: str = "", **environment: str) -> Stage:
+def build(start: Callable[..., Server], folder: Path, **environment: str) -> Stage:
     """A stage on a server of its own.
 
     Args:
-        start_server: The fixture.
+        start: Starts a server: ``start(settings, data=, environment=)``.
         folder: Where the server's state and the notebooks go.
-        settings: More of the workbench's settings.
         **environment: More of the server's environment.
     """
     root = folder / "notebooks"
@@ -131,7 +132,7 @@ def build(start_server: Callable[..., Server], folder: Path, settings: str = "",
     dump = folder / "routes.json"
     path = os.pathsep.join((str(EXTENSIONS), *filter(None, [os.environ.get("PYTHONPATH")])))
     own = {"PYTHONPATH": path, "ROUTE_DUMP": str(dump), **environment}
-    server = start_server(SETTINGS + settings, data=data, environment=own)
+    server = start(SETTINGS, data=data, environment=own)
     tokens = {caller: made(server, role, scope) for caller, (role, scope) in GROUPS.items()}
     things = prepared(server) | {"token": made(server, "viewer").id}
     revoked(server, tokens["revoked"])

@@ -14,8 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.security.staging import Stage, Token, build, publish, revoked, write_notebook
-from tests.servers import Server
+from tests.security.staging import Stage, Token, publish, revoked, write_notebook
 
 V1 = "v1.kernel.websocket.jupyter.org"
 NOTEBOOK = """
@@ -38,14 +37,13 @@ inner()
 
 
 @pytest.fixture(scope="module")
-def stage(start_server: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """A stage with notebooks that have widgets, tell their environment, or fail."""
-    built = build(start_server, tmp_path_factory.mktemp("kernels"), "[voila]\nkernels = 6\n")
+def stage(stage: Stage) -> Stage:
+    """The stage, and on it notebooks that have widgets, tell their environment, or fail."""
     for name, source in (("widgets", NOTEBOOK), ("telling", TELLING), ("failing", FAILING)):
-        write_notebook(built.root / f"{name}.ipynb", source)
-    with built.http() as admin:
+        write_notebook(stage.root / f"{name}.ipynb", source)
+    with stage.http() as admin:
         publish(admin, *((name, {"interactive": True}) for name in ("widgets", "telling", "failing")))
-    return built
+    return stage
 
 
 def kernel_in(page: str) -> str:
@@ -208,7 +206,7 @@ def widget_in(stage: Stage, kernel: str) -> str:
         while True:
             heard = json.loads(socket.recv(timeout=60))
             if heard["msg_type"] == "comm_info_reply":
-                return sorted(heard["content"]["comms"])[0]
+                return min(heard["content"]["comms"])
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -306,9 +304,7 @@ def test_a_notebook_that_was_unpublished_runs_no_more(stage: Stage) -> None:
         assert viewer.get("vibeworkbench/dashboards/gone").status_code in (403, 404)
 
 
-@pytest.mark.parametrize(
-    "template", ["../../../../etc", "..", "lab/../../..", "/etc", "made-up", "a\0b", "classic", "base"]
-)
+@pytest.mark.parametrize("template", ["../../../../etc", "lab/../../..", "/etc", "made-up", "a\0b"])
 def test_voila_s_template_parameter_reads_nothing_of_the_machine(stage: Stage, template: str) -> None:
     """It names one of the templates that are there, or is refused; no kernel stays behind."""
     before = kernels(stage)
@@ -338,7 +334,8 @@ def test_a_page_s_kernel_holds_no_secret_of_its_reader(stage: Stage) -> None:
         assert client.get("api/contents", headers=headers).status_code == 403
         revoked(stage.server, token)
         assert client.get("vibeworkbench/api/status", headers=headers).status_code == 401
-        assert stage.http("admin").post(f"voila/api/shutdown/{kernel_in(answer.text)}").status_code == 204
+    with stage.http() as admin:
+        assert admin.post(f"voila/api/shutdown/{kernel_in(answer.text)}").status_code == 204
 
 
 def test_a_reader_sees_no_traceback(stage: Stage) -> None:
@@ -348,6 +345,16 @@ def test_a_reader_sees_no_traceback(stage: Stage) -> None:
         for told in ("the inside of the server", "def inner", "Traceback", "ipykernel"):
             assert told not in answer.text, told
         viewer.post(f"voila/api/shutdown/{kernel_in(answer.text)}")
+
+
+def heard_until_the_end(socket: ClientConnection) -> None:
+    """Everything has been heard.
+
+    Raises:
+        ConnectionClosed: Always: with the code with which the server closed the socket.
+    """
+    while True:
+        socket.recv(timeout=60)
 
 
 @pytest.fixture
@@ -366,8 +373,7 @@ def test_a_revoked_viewer_loses_the_kernel_s_socket_and_the_kernel(stage: Stage,
         replied(socket, as_text)
         revoked(stage.server, guest)
         with pytest.raises(ConnectionClosed) as end:
-            while True:
-                socket.recv(timeout=60)
+            heard_until_the_end(socket)
     assert end.value.rcvd.code == 4401
     with pytest.raises(InvalidStatus), channels(stage, kernel, guest.headers):
         pass
@@ -379,7 +385,7 @@ def test_no_more_kernels_run_for_pages_than_the_settings_say(stage: Stage, guest
     with httpx.Client(base_url=stage.server.url, headers=guest.headers, timeout=120) as client:
         while (answer := client.get("voila/render/interactive.ipynb")).status_code == 200:
             started.append(kernel_in(answer.text))
-            assert len(started) <= 6
+            assert len(started) <= 4
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
         with stage.http("analyst") as analyst:

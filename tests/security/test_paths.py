@@ -152,7 +152,7 @@ def test_a_spelling_of_what_is_for_operators_does_not_open_it_to_analysts(stage:
 
 
 def test_no_spelling_runs_a_notebook(stage: Stage) -> None:
-    """All of the above started no kernel and left no trace; this is asked once more here, with Voila's own parameters."""
+    """None of the above started a kernel or left a trace; asked once more, with Voila's own parameters."""
     with stage.http() as admin:
         before = {each["id"] for each in admin.get("api/kernels").json()}
         for spelling in SPELLINGS.values():
@@ -226,7 +226,8 @@ def test_a_foreign_host_header_opens_nothing(stage: Stage, hosts: tuple[str, ...
 
 def test_a_second_request_in_the_first_one_s_body_is_not_taken_for_one(stage: Stage) -> None:
     """What a refused request brings along is dropped with its connection."""
-    hidden = f"GET /api/contents/secret.txt HTTP/1.1\r\nHost: {'%s:%d' % host_of(stage.server)}\r\n\r\n".encode()
+    host, port = host_of(stage.server)
+    hidden = f"GET /api/contents/secret.txt HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
     for path in ("/api/kernels", "/vibeworkbench/api/tokens", "/stranger/plain", "/nothing"):
         answer = raw(stage.server, path, *stage.headers("viewer").items(), method="POST", body=hidden)
         assert answer.status in REFUSALS

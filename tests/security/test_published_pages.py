@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import httpx
 import pytest
 
-from tests.security.staging import Stage, build, publish, write_notebook
+from tests.security.staging import Stage, publish, write_notebook
 from tests.security.wire import raw
-from tests.servers import Server
 
 HOSTILE = """
 from IPython.display import HTML, Javascript, Markdown, SVG
 display(HTML('<script>fetch("/vibeworkbench/api/tokens", {method: "POST"})</script><img src=x onerror="alert(1)">'))
-display(HTML('<iframe src="https://elsewhere.example/"></iframe><form action="https://elsewhere.example/"><input name=x></form>'))
-display(HTML('<base href="https://elsewhere.example/"><meta http-equiv="refresh" content="0;url=https://elsewhere.example/">'))
+there = "https://elsewhere.example/"
+display(HTML(f'<iframe src="{there}"></iframe><form action="{there}"><input name=x></form><img src="{there}">'))
+display(HTML(f'<base href="{there}"><meta http-equiv="refresh" content="0;url={there}"><link href="{there}" rel=icon>'))
 display(HTML('<a href="javascript:alert(1)">x</a></script><script src="https://elsewhere.example/x.js"></script>'))
 display(Javascript('alert(1)'))
 display(Markdown('[x](javascript:alert(1)) <script>alert(2)</script>'))
@@ -27,14 +28,13 @@ FRAMED = "https://intranet.example"
 
 
 @pytest.fixture(scope="module")
-def stage(start_server: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """A stage with a hostile notebook, and one that an intranet may frame."""
-    built = build(start_server, tmp_path_factory.mktemp("pages"))
-    write_notebook(built.root / "hostile.ipynb", HOSTILE)
-    write_notebook(built.root / "framed.ipynb", "print('framed')")
-    with built.http() as admin:
+def stage(stage: Stage) -> Stage:
+    """The stage, and on it a hostile notebook, and one that an intranet may frame."""
+    write_notebook(stage.root / "hostile.ipynb", HOSTILE)
+    write_notebook(stage.root / "framed.ipynb", "print('framed')")
+    with stage.http() as admin:
         publish(admin, ("hostile", {}), ("framed", {"frameAncestors": [FRAMED]}))
-    return built
+    return stage
 
 
 def policy_of(answer: httpx.Response) -> Mapping[str, set[str]]:
@@ -62,8 +62,6 @@ def test_a_page_runs_scripts_of_this_server_only(stage: Stage, name: str) -> Non
     assert policy.get("object-src", policy["default-src"]) == {"'none'"}
     assert policy["base-uri"] <= {"'self'", "'none'"}
     assert policy["form-action"] <= {"'self'", "'none'"}
-    assert policy.get("connect-src", policy["default-src"]) <= {"'self'", "ws:", "wss:"} or True
-    assert not any(source in ("*", "https:", "http:", "data:") for source in policy.get("script-src", set()))
 
 
 @pytest.mark.parametrize("name", ["hostile", "audited"])
@@ -102,9 +100,10 @@ def test_whoever_publishes_cannot_write_the_policy(stage: Stage, origin: str) ->
 def test_what_a_notebook_prints_ends_no_script_block_of_the_page(stage: Stage) -> None:
     """Data stands in the page as JSON, in which ``</script>`` means nothing."""
     text = page(stage, "hostile").text
-    for block in re.findall(r'<script type="application/[^"]*json"[^>]*>(.*?)</script>', text, re.DOTALL):
-        assert "alert(" not in block or block.strip().endswith("}")
-    assert not re.search(r"<script>\s*alert\(4\)", text)
+    blocks = re.findall(r"<script(?P<about>[^>]*)>(?P<body>.*?)</script>", text, re.DOTALL)
+    assert len(blocks) >= 1
+    for about, body in blocks:
+        assert 'src="' in about or json.loads(body) is not None, about
 
 
 async def test_a_hostile_notebook_runs_nothing_in_its_reader_s_browser(stage: Stage, browser) -> None:
@@ -115,8 +114,9 @@ async def test_a_hostile_notebook_runs_nothing_in_its_reader_s_browser(stage: St
     opened.on("request", lambda request: requests.append((request.method, request.url)))
     opened.on("dialog", lambda dialog: dialogs.append(dialog.message))
     address = f"{stage.server.url}vibeworkbench/dashboards/hostile"
-    await opened.goto(address, wait_until="load")
-    await opened.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
+    async with opened.expect_event("websocket") as connected:  # the page is drawn, and its own scripts have run
+        await opened.goto(address, wait_until="load")
+    await (await connected.value).wait_for_event("framereceived")
     for link in await opened.query_selector_all("a[href^='javascript:']"):
         await link.click(force=True, no_wait_after=True)
     assert dialogs == []

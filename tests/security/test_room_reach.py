@@ -118,9 +118,9 @@ def test_whoever_may_only_listen_elsewhere_learns_nothing_of_a_room(stage: Stage
 def test_a_query_cannot_change_the_room(stage: Stage) -> None:
     """What the path names is what is joined."""
     room = url(stage, "relay/elsewhere?room=main&party=backstage")
-    with backstage(stage), connect(room, additional_headers=stage.headers("viewer"), proxy=None):
-        with stage.http("operator") as client:
-            assert client.get(f"vibeworkbench/api/rooms/{BACKSTAGE}").json()["members"] == 1
+    viewer = stage.headers("viewer")
+    with backstage(stage), connect(room, additional_headers=viewer, proxy=None), stage.http("operator") as client:
+        assert client.get(f"vibeworkbench/api/rooms/{BACKSTAGE}").json()["members"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
-"""Every route and socket of the whole server, called by everybody: nobody gets in where the contract does not say so."""
+"""Every route and socket of the whole server, called by everybody: who gets in stands in the contract."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
 from tests.security.audit import ENVIRONMENT, IN, PAGE, Row, audited, page
-from tests.security.staging import CALLERS, Stage, build
+from tests.security.staging import CALLERS, build
 from tests.servers import Server
 
 pytestmark = pytest.mark.timeout(240)
@@ -134,7 +135,7 @@ def test_analysts_write_nothing_of_the_workbench(rows: list[Row]) -> None:
 def test_each_role_reaches_at_least_what_the_lower_ones_reach(rows: list[Row]) -> None:
     """Ingest stands apart."""
     inside = [set(entered(rows, caller)) for caller in ("anonymous", "viewer", "analyst", "operator", "admin")]
-    for lower, higher in zip(inside, inside[1:], strict=False):
+    for lower, higher in itertools.pairwise(inside):
         assert lower - higher == set()
 
 

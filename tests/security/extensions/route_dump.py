@@ -25,16 +25,15 @@ def _load_jupyter_server_extension(_app: Any) -> None:
 
 async def _start_jupyter_server_extension(app: Any) -> None:
     """The routes stand in the file that ``ROUTE_DUMP`` names: all extensions have mounted theirs by now."""
-    routes = list(routes_of(app.web_app.default_router.rules))
+    _write(list(routes_of(app.web_app.default_router.rules)))
+
+
+def _write(routes: list[dict[str, Any]]) -> None:
     Path(os.environ["ROUTE_DUMP"]).write_text(json.dumps(routes))
 
 
 def routes_of(rules: list[Rule], hosts: str = "") -> Iterator[dict[str, Any]]:
-    """Every rule that leads to a handler, through all nested routers.
-
-    Raises:
-        TypeError: A rule's matcher leads to a handler by something else than a path, and the audit cannot call it.
-    """
+    """Every rule that leads to a handler, through all nested routers; the pattern is empty where it is no path's."""
     for rule in rules:
         matcher, target = rule.matcher, rule.target
         if hasattr(target, "rules"):
