@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import secrets
 import signal
 import warnings
@@ -29,6 +30,11 @@ from vibeworkbench.web.provider import WorkbenchIdentityProvider
 from vibeworkbench.web.routes import PREFIX
 from vibeworkbench.workbench import read_settings, settings_file_named
 
+BACKLOG = 4096
+"""Connections that may wait to be accepted: when a network is back, all viewers are back at once, three of each."""
+OPEN_FILES = 65_536
+"""Files and sockets that may be open, if the system lets them: Jupyter's 4,096 are a thousand viewers."""
+
 
 class WorkbenchServer(ServerApp):
     """A Jupyter server that keeps the port it found, and says when it is ready."""
@@ -43,6 +49,11 @@ class WorkbenchServer(ServerApp):
     @default("log_level")
     def _quiet(self) -> int:
         return logging.WARNING
+
+    @default("min_open_files_limit")
+    def _as_many_files_as_viewers_need(self) -> int:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
 
     @default("allow_unauthenticated_access")
     def _nobody_unknown(self) -> bool:
@@ -78,7 +89,7 @@ class WorkbenchServer(ServerApp):
     def _find_http_port(self) -> None:
         # Taken now, not only looked at: between a look and the binding another process may take it.
         try:
-            self._sockets = bind_sockets(self.port, self.ip)
+            self._sockets = bind_sockets(self.port, self.ip, backlog=BACKLOG)
         except OSError as error:
             reason = error.strerror or "it cannot be used"
             raise Unavailable(
