@@ -164,7 +164,7 @@ class RoomSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's: it has ended."""
         if not self.is_leaving:
-            self._fail(self.failure or ENDED)
+            self._fail(self.failure or (ENDED if self._is_open else f"{ENDED} before it was one"))
 
     def data_received(self, data: bytes) -> None:
         """Asyncio's: bytes came."""
