@@ -72,6 +72,15 @@ def test_lab_stands_beside_us(lab) -> None:
         assert httpx.get(f"{lab.url}{path}", headers=headers, timeout=60).status_code == 200
 
 
+@pytest.mark.parametrize(("role", "terminals", "quits"), [("analyst", 0, 0), ("operator", 1, 0), ("admin", 1, 1)])
+def test_lab_offers_what_its_reader_may_do(lab, role: str, terminals: int, quits: int) -> None:
+    """Terminals are for operators, the shutdown is for admins; whoever asked before makes no difference."""
+    page = httpx.get(f"{lab.url}lab", headers={"Authorization": f"token {lab.grant(role)}"}, timeout=60).text
+    config = json.loads(re.search(r'id="jupyter-config-data" type="application/json">(.+?)</script>', page)[1])
+    assert (config["terminalsAvailable"], config.get("quitButton", True)) == (bool(terminals), bool(quits))
+    assert config["token"] == ""
+
+
 def test_a_scan_sees_the_server_s_kernels(lab) -> None:
     """The jupyter collector is told how to list what runs here."""
     headers = {"Authorization": f"token {lab.token}"}

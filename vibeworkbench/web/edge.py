@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 
@@ -13,14 +14,19 @@ from vibeworkbench.web import gate
 from vibeworkbench.web.connections import Connections
 from vibeworkbench.web.credentials import TrustedProxy
 from vibeworkbench.web.discretion import keep_from_logs
+from vibeworkbench.web.identity import caller_of
 from vibeworkbench.web.login import PATHS
 from vibeworkbench.web.pages import TEMPLATES
 from vibeworkbench.web.paths import Paths, rows_of
 from vibeworkbench.web.provider import WorkbenchIdentityProvider
-from vibeworkbench.web.roles import Caller
+from vibeworkbench.web.roles import Caller, Role
 
 TOKEN_VARIABLE = "VIBEWORKBENCH_TOKEN"  # noqa: S105 - the variable's name
 
+PageConfig = dict[str, Any]
+Hook = Callable[[Any, PageConfig], PageConfig]
+
+_LAB_HOOK = "page_config_hook"
 _TOKEN = "token_in_use"  # noqa: S105 - the attribute's name
 
 
@@ -69,6 +75,7 @@ def open_for(server: ServerApp, access: Access) -> Edge:
     connections = Connections(provider.identify)
     access.listen(connections.changed)
     application.settings[PATHS] = paths
+    application.settings[_LAB_HOOK] = offering_what_is_allowed(application.settings.get(_LAB_HOOK))
     use_templates(server, "jinja2_env")
     gate.install(application, provider, paths, connections)
     keep_from_logs(server.log)
@@ -88,6 +95,26 @@ def use_templates(server: ServerApp, environment: str) -> None:
     found = server.web_app.settings.get(environment)
     if isinstance(server.identity_provider, WorkbenchIdentityProvider) and found is not None:
         found.loader.searchpath.insert(0, str(TEMPLATES))
+
+
+def offering_what_is_allowed(then: Hook | None) -> Hook:
+    """A hook of JupyterLab's pages: they offer no terminal and no shutdown to whom it would be refused.
+
+    Args:
+        then: The hook that was there before, which is asked first.
+    """
+
+    def fitted(handler: Any, page: PageConfig) -> PageConfig:
+        caller = caller_of(handler.current_user, handler.settings)
+        told = page if then is None else then(handler, page)
+        told = {**told}  # JupyterLab hands every caller the same one
+        if caller is None or not caller.may(Role.operator):
+            told["terminalsAvailable"] = False
+        if caller is None or not caller.may(Role.admin):
+            told["quitButton"] = False
+        return told
+
+    return fitted
 
 
 def admin_token(server: ServerApp) -> str:
