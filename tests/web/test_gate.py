@@ -170,6 +170,7 @@ def test_refusals_are_in_the_audit_record(server: Server) -> None:
         ({"X-Member": "ana"}, "api/contents", 200),
         ({"X-Member": "ana"}, "api/terminals", 403),
         ({"X-Member": "bob", "X-Groups": "guests board"}, "vibeworkbench/api/tokens", 200),
+        ({"X-Member": "bob", "X-Groups": "board"}, f"vibeworkbench/api/rooms/{ROOM[22:]}/messages?wait=0.1", 200),
         ({"X-Member": "bob"}, "vibeworkbench/api/status", 403),
         ({"X-Member": "bob"}, "api/me", 403),
     ],

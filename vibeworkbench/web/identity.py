@@ -29,14 +29,17 @@ class WorkbenchUser(User):
 
     Args:
         grant: The rights; no field, so that nothing that serializes the user tells them.
+        groups: The groups that another provider of identities has said.
     """
 
     grant: Grant
+    groups: tuple[str, ...]
 
-    def __init__(self, grant: Grant) -> None:
+    def __init__(self, grant: Grant, groups: tuple[str, ...] = ()) -> None:
         initials = "".join(part[0] for part in re.split(r"[\s._@-]+", grant.name) if part)[:2].upper()
         super().__init__(username=grant.name, name=grant.name, display_name=grant.name, initials=initials or None)
         self.grant = grant
+        self.groups = groups
 
 
 class _KnowsNames(Protocol):

@@ -114,7 +114,7 @@ class WorkbenchIdentityProvider(IdentityProvider):
             return False
         now = self.identify(request)
         if now is None and self.upstream is not None and self._access is not None:
-            now = self._access.by_name(user.grant.name)
+            now = self._access.by_name(user.grant.name, user.groups)
         return is_same(user.grant, now)
 
     def session_of(self, request: HTTPServerRequest) -> Mapping[str, Any] | None:
@@ -204,13 +204,14 @@ class WorkbenchIdentityProvider(IdentityProvider):
         if self._access is None or self._paths is None:
             return None
         request = handler.request
-        grant = None if user is None else self._access.by_name(user.username, groups_of(user))
+        groups = () if user is None else groups_of(user)
+        grant = None if user is None else self._access.by_name(user.username, groups)
         if isinstance(handler, Admission):  # ours ask for rights by themselves, and refuse in their own way
-            return user if grant is None else WorkbenchUser(grant)
+            return user if grant is None else WorkbenchUser(grant, groups)
         caller = None if grant is None else grant.caller()
         verdict = self._paths.judge(request.method or "GET", request.path, caller)
         if verdict is Verdict.admitted:
-            return None if grant is None else WorkbenchUser(grant)
+            return None if grant is None else WorkbenchUser(grant, groups)
         if user is not None:
             self.note("refused", request, grant, name=user.username)
             raise HTTPError(403)
