@@ -15,7 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.security.staging import Stage, Token, publish, revoked, write_notebook
+from tests.security.wire import raw
 
+LENT = re.compile(r"VIBEWORKBENCH_TOKEN(?:&quot;|&#34;|\"): (?:&quot;|&#34;|\")(vwb_[\w-]+)")
 V1 = "v1.kernel.websocket.jupyter.org"
 NOTEBOOK = """
 import ipywidgets, pathlib
@@ -327,7 +329,7 @@ def test_a_page_s_kernel_holds_no_secret_of_its_reader(stage: Stage) -> None:
         assert token.text not in answer.text
         assert stage.server.token not in answer.text
         assert "environment:" in answer.text
-        lent = re.search(r"VIBEWORKBENCH_TOKEN(?:&quot;|&#34;|\"): (?:&quot;|&#34;|\")(vwb_[\w-]+)", answer.text)
+        lent = LENT.search(answer.text)
         assert lent is not None
         headers = {"Authorization": f"token {lent[1]}"}
         assert client.get("vibeworkbench/api/status", headers=headers).json()["caller"]["role"] == "viewer"
@@ -336,6 +338,29 @@ def test_a_page_s_kernel_holds_no_secret_of_its_reader(stage: Stage) -> None:
         assert client.get("vibeworkbench/api/status", headers=headers).status_code == 401
     with stage.http() as admin:
         assert admin.post(f"voila/api/shutdown/{kernel_in(answer.text)}").status_code == 204
+
+
+def test_what_a_render_was_lent_opens_nothing_when_its_page_is_there(stage: Stage) -> None:
+    """A notebook that prints its environment publishes no right."""
+    with stage.http("viewer") as viewer:
+        page = viewer.get("vibeworkbench/dashboards/telling").text
+    lent = LENT.search(page)
+    assert lent is not None
+    assert raw(stage.server, "/vibeworkbench/api/status", ("Authorization", f"token {lent[1]}")).status == 401
+    assert stage.server.token not in page
+    assert not any(token.text in page for token in stage.tokens.values())
+
+
+def test_nothing_is_rendered_with_the_rights_of_somebody_who_has_none(stage: Stage) -> None:
+    """A dashboard whose publisher's token was revoked keeps its page; its notebook runs no more."""
+    write_notebook(stage.root / "orphan.ipynb", "open('orphan.runs', 'a').write('x')")
+    token = stage.make_token("operator")
+    with httpx.Client(base_url=stage.server.url, headers=token.headers, timeout=60) as operator:
+        publish(operator, ("orphan", {}))
+    revoked(stage.server, token)
+    with stage.http() as admin:
+        admin.post("vibeworkbench/api/dashboards/orphan/render")
+    assert (stage.root / "orphan.runs").read_text() == "x"
 
 
 def test_a_reader_sees_no_traceback(stage: Stage) -> None:

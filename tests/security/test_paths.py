@@ -192,6 +192,16 @@ def test_no_other_method_tells_anything_of_a_protected_address(stage: Stage, cal
         assert not any(secret in answer.text for secret in SECRETS)
 
 
+@pytest.mark.parametrize("caller", ["anonymous", "viewer", "operator"])
+def test_a_preflight_is_no_way_past_the_gate(stage: Stage, caller: str) -> None:
+    """It comes without credentials by its nature, and is answered by nobody who would tell something."""
+    preflight = [("Origin", "https://elsewhere.example"), ("Access-Control-Request-Method", "GET")]
+    for path in ("/stranger/plain", "/vibeworkbenchstranger", *PROTECTED[:6]):
+        answer = raw(stage.server, path, *preflight, *stage.headers(caller).items(), method="OPTIONS")
+        assert not any(secret in answer.text for secret in SECRETS), path
+        assert caller != "anonymous" or answer.headers["Access-Control-Allow-Origin"] is None
+
+
 @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"])
 def test_a_header_that_names_another_method_or_address_means_nothing(stage: Stage, header: str) -> None:
     """Some frameworks believe them."""

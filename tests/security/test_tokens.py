@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 from collections.abc import Callable
+from contextlib import closing
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.security.staging import AUDITED, GUARDED, Stage, revoked
-from tests.security.wire import NO_ANSWER, raw
+from tests.security.wire import NO_ANSWER, host_of, raw
 
 STATUS = "/vibeworkbench/api/status"
 KERNELS = "/api/kernels"
@@ -221,16 +223,54 @@ async def test_an_open_socket_of_a_token_that_expires_is_closed(stage: Stage) ->
 
 
 async def test_a_long_poll_of_a_revoked_token_brings_no_message(stage: Stage) -> None:
-    """It ends with 401, also when a message comes at that moment."""
-    token = stage.make_token("viewer", "room:relay/polled")
+    """It ends with 401 when a message comes that its caller may not read any more."""
+    token = stage.make_token("viewer", "room:ops-monitor-broadcast/main")
+    path = "vibeworkbench/api/rooms/ops-monitor-broadcast/main/messages"
     async with httpx.AsyncClient(base_url=stage.server.url, timeout=60) as client:
-        path = "vibeworkbench/api/rooms/ops-monitor-broadcast/main/messages"
-        mine = stage.make_token("viewer", "room:ops-monitor-broadcast/main")
-        last = (await client.get(path, headers=mine.headers)).json()["lastSeq"]
-        waiting = asyncio.create_task(client.get(path, params={"since": last, "wait": 25}, headers=mine.headers))
-        await client.get(path, headers=mine.headers)  # the first one has been read by now
-        await asyncio.to_thread(revoked, stage.server, mine)
+        last = (await client.get(path, headers=token.headers)).json()["lastSeq"]
+        waiting = asyncio.create_task(client.get(path, params={"since": last, "wait": 25}, headers=token.headers))
+        await client.get(path, headers=token.headers)  # the first one has been read by now
+        await asyncio.to_thread(revoked, stage.server, token)
+        scan = {"scope": "incremental", "filters": {"source": ["jupyter"]}}
+        said = await client.post("vibeworkbench/api/ops/scan", json=scan, headers=stage.headers("admin"))
+        assert said.status_code == 200
         answer = await waiting
-    await asyncio.to_thread(revoked, stage.server, token)
     assert answer.status_code == 401
     assert "messages" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "vibeworkbench/api/ops/targets", {"kind": "tcp", "name": "late-target", "host": "a", "port": 1}),
+        ("PUT", "vibeworkbench/api/roles/late-person", {"role": "admin"}),
+        ("PUT", "api/contents/late.txt", {"type": "file", "format": "text", "content": "late"}),
+    ],
+)
+def test_a_request_begun_before_its_token_was_revoked_does_nothing_afterwards(
+    stage: Stage, method: str, path: str, body: dict[str, object]
+) -> None:
+    """Whoever keeps the rest of a body back does not keep the right."""
+    token = stage.make_token("admin")
+    sent = json.dumps(body).encode()
+    host, port = host_of(stage.server)
+    head = [
+        f"{method} /{path} HTTP/1.1",
+        f"Host: {host}:{port}",
+        f"Authorization: token {token.text}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(sent)}",
+        "Connection: close",
+    ]
+    with closing(socket.create_connection((host, port), timeout=30)) as opened, opened.makefile("rb") as answer:
+        opened.sendall("\r\n".join([*head, "", ""]).encode() + sent[:-1])
+        with stage.http() as admin:
+            assert admin.get("vibeworkbench/api/status").status_code == 200  # the head has been read by now
+        revoked(stage.server, token)
+        opened.sendall(sent[-1:])
+        status = int(answer.readline().split()[1])
+    assert status in (401, 403)
+    with stage.http() as admin:
+        assert "late-target" not in admin.get("vibeworkbench/api/ops/targets").text
+        assert "late-person" not in admin.get("vibeworkbench/api/roles").text
+    assert not (stage.root / "late.txt").exists()

@@ -75,7 +75,7 @@ class Gate(ReversibleRouter):
         grant = None if seen is None else seen.grant
         caller = None if grant is None else grant.caller()
         method = request.method or "GET"
-        verdict = Verdict.admitted if _is_preflight(request) else self._paths.judge(method, request.path, caller)
+        verdict = self._paths.judge(method, request.path, caller)
         if verdict is not Verdict.admitted and not self._is_let_through(verdict, request, caller):
             return self._refusal(verdict, request)
         if seen is not None and not seen.means.is_token and self._is_sent_by_a_foreign_page(request):
@@ -89,8 +89,10 @@ class Gate(ReversibleRouter):
         # Of another provider's users nothing is known here yet. Handlers of Jupyter's kind ask it, and it judges the
         # path again; others would not.
         found = getattr(self._behind.find_handler(request), "handler_class", None)
+        is_asking = isinstance(found, type) and issubclass(found, JupyterHandler)
+        if _is_preflight(request):  # browsers send it without any token
+            return is_asking
         if verdict is Verdict.unknown:
-            is_asking = isinstance(found, type) and issubclass(found, JupyterHandler)
             return self._provider.upstream is not None and is_asking
         return found is Template404 and caller is not None and is_at_home_in_lab(caller)
 

@@ -110,6 +110,7 @@ class ApiHandler(Admission):
         if said.role is not None:
             action = said.action or HTTP_METHOD_TO_AUTH_ACTION[self.request.method or "GET"]
             self.caller = await self.caller_for(said.role, action)
+            self.check_still_admitted()  # the body may have been long on its way
 
     def query_parameters(self) -> Mapping[str, list[str]]:
         """Parameter → values, without those that belong to the Jupyter server."""

@@ -19,7 +19,7 @@ class Plain(RequestHandler):
     def get(self) -> None:
         self.write(SECRET)
 
-    post = put = patch = delete = get
+    post = put = patch = delete = options = get
 
     def check_xsrf_cookie(self) -> None:
         """No."""
