@@ -22,7 +22,6 @@ from vibeworkbench.access.account import account_name
 from vibeworkbench.access.lending import Lent
 from vibeworkbench.access.model import SERVER, Grant
 from vibeworkbench.access.service import Access
-from vibeworkbench.dashboards import voila_pages
 from vibeworkbench.dashboards.kernel_books import House, Metrics
 from vibeworkbench.dashboards.voila import Door, Voila
 from vibeworkbench.errors import WorkbenchError
@@ -109,7 +108,11 @@ class VibeworkbenchApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Every address of the workbench is mounted below the server's ``base_url``."""
         self.handlers.extend(url_table(self.workbench.routes()))
-        if "voila.server_extension" in self._server.extension_manager.extensions:
+        voila = self._server.extension_manager.extensions.get("voila.server_extension")
+        if voila is not None and voila.enabled:
+            # Imported here: a server without Voila need not carry it, nor wait for it.
+            from vibeworkbench.dashboards import voila_pages  # noqa: PLC0415
+
             self.handlers.extend(voila_pages.routes(self._server, self.voila))
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
