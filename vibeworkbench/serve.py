@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import resource
@@ -23,6 +22,7 @@ from traitlets.config import Config
 
 from vibeworkbench.errors import Unavailable, WorkbenchError
 from vibeworkbench.extension import VibeworkbenchApp, root_url
+from vibeworkbench.garbage import ShortCollections
 from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.web.authorizer import WorkbenchAuthorizer
 from vibeworkbench.web.edge import TOKEN_VARIABLE
@@ -110,10 +110,7 @@ class WorkbenchServer(ServerApp):
         await super()._post_start()  # type: ignore[no-untyped-call]
         self.log.removeFilter(_is_no_failure_of_ours)
         if self._is_working():
-            # What was loaded so far stays for good. Unfrozen, each full collection would walk all of it on the event
-            # loop: 100 ms of CPU and more, in which no member hears anything.
-            gc.collect()
-            gc.freeze()
+            ShortCollections().start()
             self.ready(root_url(self))
         else:
             self.exit_code = 1  # unless it is a failure with a name, Jupyter has logged why
