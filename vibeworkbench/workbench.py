@@ -250,6 +250,7 @@ class Workbench:
         )
         facts["dashboards"] = dashboards.facts
         access.imply(dashboards.rooms_of)
+        dashboards.shelf.listen(access.implied_otherwise)
         calendar = Schedules(database=database, ops=ops, schedules=schedules, clock=clock)
         for party in _parties(ops, calendar):
             rooms.register(party)

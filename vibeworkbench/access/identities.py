@@ -68,6 +68,11 @@ class Identities:
         """A dashboard in a scope brings with it the rooms that ``rooms_of`` says of it."""
         self._rooms_of.append(rooms_of)
 
+    def narrowed_to(self, dashboards: Collection[str]) -> frozenset[str]:
+        """The identities of tokens whose scope names one of ``dashboards``."""
+        scopes = {each.identity: each.scope for each in self._tokens.values() if each.scope is not None}
+        return frozenset(identity for identity, scope in scopes.items() if not scope.dashboards.isdisjoint(dashboards))
+
     def by_hash(self, token_hash: str) -> Grant | None:
         """The grant of the token with this hash."""
         if self._server is not None and hmac.compare_digest(self._server[0], token_hash):

@@ -184,6 +184,10 @@ class Access:
         """A dashboard in a token's scope brings with it the rooms that ``rooms_of`` says of it, at each use anew."""
         self._identities.imply(rooms_of)
 
+    def implied_otherwise(self, dashboards: frozenset[str]) -> None:
+        """Who is connected by a scope that names one of ``dashboards`` was identified anew: it implies other rooms."""
+        self._keeper.tell(self._identities.narrowed_to(dashboards))
+
     def note(self, event: AuditEvent) -> None:
         """The event is in the audit record as soon as storage takes it; never waits, never fails.
 

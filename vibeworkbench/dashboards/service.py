@@ -70,6 +70,7 @@ class Dashboards:
         self._watch = Watch(database=database, claims=self._claims, shelf=self.shelf, studio=self._studio, ops=ops)
         self._renders = Renders(self._render, self._announce, settings.renders_at_once)
         self._is_stopping = False
+        self.shelf.listen(self._judge_again)
         rooms.register(
             Party(
                 PARTY,
@@ -260,6 +261,10 @@ class Dashboards:
 
     def _admits(self, caller: Caller, room: str) -> None:
         self.shelf.visible_to(caller, room)
+
+    def _judge_again(self, names: frozenset[str]) -> None:
+        for name in names & self.shelf.standings.keys():  # of one that is gone, whoever watched it is told
+            self._rooms.judge_again((PARTY, name))
 
     def snapshot(self, connection: sa.Connection, room: str) -> Mapping[str, Any]:
         """What a member of the dashboard's room is told first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from vibeworkbench.dashboards import records
 from vibeworkbench.dashboards.model import PARTY, Publication, Standing
@@ -15,6 +15,8 @@ from vibeworkbench.web.roles import Caller, Role
 Key = tuple[str, str]
 """A dashboard's name, and the name of a file of its page; empty for the page itself."""
 PAGE = ""
+
+Listener = Callable[[frozenset[str]], None]
 
 
 class Shelf:
@@ -31,6 +33,11 @@ class Shelf:
         self._standings: Mapping[str, Standing] = {}
         self._files: OrderedDict[Key, Stored] = OrderedDict()
         self._held_bytes = 0
+        self._listeners: list[Listener] = []
+
+    def listen(self, changed: Listener) -> None:
+        """``changed`` gets the names of dashboards that are for others now, need other rooms, or are gone."""
+        self._listeners.append(changed)
 
     @property
     def standings(self) -> Mapping[str, Standing]:
@@ -51,6 +58,9 @@ class Shelf:
         changed = {name for name in before.keys() | read.keys() if _tag(before, name) != _tag(read, name)}
         for key in [key for key in self._files if key[0] in changed]:
             self._forget(key)
+        moved = frozenset(name for name in before.keys() | read.keys() if _reach(before, name) != _reach(read, name))
+        for tell in self._listeners if moved else ():
+            tell(moved)
         return frozenset(changed)
 
     # How they stand
@@ -153,6 +163,11 @@ class Shelf:
 def _tag(standings: Mapping[str, Standing], name: str) -> str | None:
     standing = standings.get(name)
     return None if standing is None or standing.page is None else standing.page.etag
+
+
+def _reach(standings: Mapping[str, Standing], name: str) -> tuple[Role, tuple[tuple[str, str], ...]] | None:
+    standing = standings.get(name)
+    return None if standing is None else (standing.publication.role, standing.page.rooms if standing.page else ())
 
 
 def _may_see(caller: Caller, standing: Standing) -> bool:

@@ -44,6 +44,7 @@ from vibeworkbench.web.roles import Caller, Role
 
 GOING_AWAY = 1001
 OUR_FAULT = 1011
+NOT_ALLOWED = 4403
 GOODBYE_S = 2.0
 """How long members have to take the goodbye when the server stops."""
 REPLAY_BYTES = 8 * 2**20
@@ -126,6 +127,17 @@ class Rooms:
             NotAllowed: There is, and the caller may not join.
         """
         return self._directory.party(key, caller)
+
+    def judge_again(self, key: RoomKey) -> None:
+        """Members of the room who may not join it any more are sent away (4403)."""
+        hall = self._halls.get(key)
+        if hall is None:
+            return
+        for member in list(hall.room.members):
+            try:
+                self.party(key, member.caller)
+            except WorkbenchError as refused:
+                hall.room.close(member, NOT_ALLOWED, refused.message)
 
     # Saying
 
