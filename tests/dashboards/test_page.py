@@ -199,7 +199,7 @@ def test_the_list_leads_to_dashboards_and_says_how_they_stand() -> None:
 
 
 def test_an_empty_list_says_so() -> None:
-    """And offers nobody to sign out who never signed in."""
+    """And offers nobody to log out who never logged in."""
     html = index_page([]).decode()
     assert "No dashboards yet" in html
     assert "logout" not in html

@@ -71,7 +71,7 @@ def index_page(entries: Sequence[IndexEntry], caller: str = "") -> bytes:
 
     Args:
         entries: Those that the caller may see, in the order of the list.
-        caller: Whom the page offers to sign out; empty for one who never signed in.
+        caller: Whom the page offers to log out; empty for one who never logged in.
     """
     listed = [
         {

@@ -183,7 +183,7 @@ function showConnection({ quality, code, reason, transport }, hasPanel) {
 
 /** @param {number | null} code */
 function closedWord(code) {
-  if (code === 4401) return tokenOfPage() === null ? "Signed out" : "Link expired";
+  if (code === 4401) return tokenOfPage() === null ? "Logged out" : "Link expired";
   if (code === 4403) return "No longer allowed";
   return code === 4404 ? "No longer published" : "Not connected";
 }
@@ -195,7 +195,7 @@ function closedWord(code) {
 function closedAdvice(code, reason) {
   if (code === 4401 && tokenOfPage() !== null)
     return "This link has expired or was withdrawn. What is shown stays as it was; ask whoever gave you the link for a new one.";
-  if (code === 4401) return "You are signed out. What is shown stays as it was until you sign in again.";
+  if (code === 4401) return "You are logged out. What is shown stays as it was until you log in again.";
   if (code === 4403) return "You may no longer watch this dashboard. Ask its publisher if you think that you should.";
   if (code === 4404) return "This dashboard is no longer published. What is shown stays as it was.";
   return `${reason} What is shown stays as it was.`;
