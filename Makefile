@@ -39,6 +39,7 @@ chromium: install
 
 reference: install
 	@$(OWN)/python tools/reference.py
+	@$(OWN)/python -m tests.security.audit
 
 lock:
 	@$(PYTHON) tools/environment.py

@@ -76,8 +76,9 @@ class VibeworkbenchApp(ExtensionApp):
         """The workbench is built and its settings are where handlers look for them."""
         try:
             self._open()
-        except WorkbenchError as error:
-            self.failure = error  # Jupyter logs it and goes on without us; our own server does not
+        except Exception as error:  # border: whatever is wrong, nobody gets in where nobody judges
+            if isinstance(error, WorkbenchError):
+                self.failure = error  # Jupyter logs it and goes on without us; our own server does not
             edge.close(self._server)
             raise
 
@@ -89,6 +90,8 @@ class VibeworkbenchApp(ExtensionApp):
         self.settings[ACCESS] = self.workbench.access
         self.edge = edge.open_for(self._server, self.workbench.access)
         self._open_voila(settings.voila)
+        for name in (settings.storage.url_env, settings.access.header.secret_env):
+            os.environ.pop(name, None)  # it was read; kernels and terminals need not inherit it
 
     def _open_voila(self, settings: VoilaSettings) -> None:
         server, workbench = self._server, self.workbench
@@ -107,6 +110,7 @@ class VibeworkbenchApp(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Every address of the workbench is mounted below the server's ``base_url``."""
+        self.handlers.append((r"/static/vibeworkbench/(.*)", BundleHandler, {"path": [str(STATIC_FILES)]}))
         self.handlers.extend(url_table(self.workbench.routes()))
         voila = self._server.extension_manager.extensions.get("voila.server_extension")
         if voila is not None and voila.enabled:

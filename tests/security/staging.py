@@ -31,7 +31,18 @@ read = "operator"
 write = "operator"
 [voila]
 kernels = 4
+[access.roles]
+ada = "admin"
+vera = "viewer"
+[access.groups]
+operators = "operator"
+[access.header]
+name = "X-Remote-User"
+groups = "X-Remote-Groups"
+trusted_proxies = ["127.0.0.5/32"]
+secret_env = "STAGE_PROXY_SECRET"
 """
+PROXY_SECRET = "the proxy's secret"
 AUDITED = "audited"
 """Name of the dashboard that viewers may see."""
 INTERACTIVE = "interactive"
@@ -131,7 +142,7 @@ def build(start: Callable[..., Server], folder: Path, **environment: str) -> Sta
     (data / "config" / "jupyter_server_config.py").write_text(CONFIGURATION.format(root=str(root)))
     dump = folder / "routes.json"
     path = os.pathsep.join((str(EXTENSIONS), *filter(None, [os.environ.get("PYTHONPATH")])))
-    own = {"PYTHONPATH": path, "ROUTE_DUMP": str(dump), **environment}
+    own = {"PYTHONPATH": path, "ROUTE_DUMP": str(dump), "STAGE_PROXY_SECRET": PROXY_SECRET, **environment}
     server = start(SETTINGS, data=data, environment=own)
     tokens = {caller: made(server, role, scope) for caller, (role, scope) in GROUPS.items()}
     things = prepared(server) | {"token": made(server, "viewer").id}

@@ -17,7 +17,7 @@ import websockets
 from websockets.sync.client import connect
 
 from tests.security.browsing import PASSWORD, browser, login, person, session_cookies, submit
-from tests.security.staging import Stage
+from tests.security.staging import PROXY_SECRET, Stage
 from tests.security.wire import raw
 from tests.servers import Server
 
@@ -49,7 +49,11 @@ PAGES = (
 
 def secrets_of(stage: Stage) -> dict[str, str]:
     """Name → every secret that the server was ever told."""
-    return {"server": stage.server.token, **{name: token.text for name, token in stage.tokens.items()}}
+    return {
+        "server": stage.server.token,
+        "proxy": PROXY_SECRET,
+        **{name: token.text for name, token in stage.tokens.items()},
+    }
 
 
 def found_in(text: str, secrets: dict[str, str]) -> set[str]:
@@ -206,6 +210,7 @@ def test_a_kernel_is_lent_its_starter_s_rights_and_told_no_other_secret(stage: S
     """Its environment holds a token of its own, which is none of those that were given to people."""
     environment = json.loads(run_in_kernel(stage, "import json, os; print(json.dumps(dict(os.environ)))", "admin"))
     assert found_in(json.dumps(environment), secrets_of(stage)) == set()
+    assert PROXY_SECRET not in environment.values()
     lent = environment["VIBEWORKBENCH_TOKEN"]
     answer = httpx.get(f"{stage.server.url}vibeworkbench/api/status", headers={"Authorization": f"token {lent}"})
     assert answer.json()["caller"]["role"] == "admin"  # the stage's kernel was started by an admin

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable
 
 import pytest
 
+from tests.security.staging import PROXY_SECRET, Stage
 from tests.security.wire import host_of
 from tests.servers import Server
 
 PROXY = "127.0.0.5"
-SETTINGS = f"""
-[access.roles]
-ada = "admin"
-vera = "viewer"
-[access.groups]
-operators = "operator"
-[access.header]
-name = "X-Remote-User"
-groups = "X-Remote-Groups"
-trusted_proxies = ["{PROXY}/32"]
-secret_env = "PROXY_SECRET"
-"""
-SECRET = ("X-Proxy-Secret", "the proxy's secret")
+SECRET = ("X-Proxy-Secret", PROXY_SECRET)
 ADA = ("X-Remote-User", "ada")
 
 
-@pytest.fixture(scope="module")
-def server(start_server: Callable[..., Server]) -> Server:
-    """A server behind a proxy that logs people in."""
-    return start_server(SETTINGS, "--no-lab", environment={"PROXY_SECRET": SECRET[1]})
+@pytest.fixture
+def server(stage: Stage) -> Server:
+    """The stage's server, which stands behind a proxy that logs people in."""
+    return stage.server
 
 
 def asked(
