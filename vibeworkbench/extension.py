@@ -27,6 +27,7 @@ from vibeworkbench.dashboards.voila import Door, Voila
 from vibeworkbench.errors import WorkbenchError
 from vibeworkbench.settings import VoilaSettings
 from vibeworkbench.web import edge
+from vibeworkbench.web.bundles import BundleHandler
 from vibeworkbench.web.handlers import WEB_SETTINGS
 from vibeworkbench.web.identity import ACCESS
 from vibeworkbench.web.provider import WorkbenchIdentityProvider
@@ -66,6 +67,8 @@ class VibeworkbenchApp(ExtensionApp):
     workbench: Workbench
     failure: WorkbenchError | None = None
     """Why the workbench could not be opened or started."""
+    mounted = False
+    """Whether all addresses are mounted."""
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         super()._link_jupyter_server_extension(serverapp)
@@ -118,6 +121,7 @@ class VibeworkbenchApp(ExtensionApp):
             from vibeworkbench.dashboards import voila_pages  # noqa: PLC0415
 
             self.handlers.extend(voila_pages.routes(self._server, self.voila))
+        self.mounted = True
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         try:

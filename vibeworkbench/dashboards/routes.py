@@ -12,6 +12,7 @@ from vibeworkbench.dashboards.records import Stored
 from vibeworkbench.dashboards.service import Dashboards
 from vibeworkbench.dashboards.wire import DashboardBody, DashboardPage, DashboardQuery, PublishBody, body_of, order_of
 from vibeworkbench.errors import NotFound
+from vibeworkbench.web.bundles import takes_gzip
 from vibeworkbench.web.handlers import ApiHandler
 from vibeworkbench.web.operation import Answer, operation
 from vibeworkbench.web.pages import PageHandler
@@ -134,25 +135,15 @@ class _PageHandler(PageHandler):
 
     async def send(self, stored: Stored, cache: str) -> None:
         """The file is sent, compressed as it is stored if the client takes that."""
-        takes_gzip = _takes_gzip(self.request.headers.get("Accept-Encoding", ""))
+        is_compressed = takes_gzip(self.request.headers.get("Accept-Encoding", ""))
         self.set_header("Content-Type", stored.media_type)
         self.set_header("Cache-Control", cache)
         self.set_header("Vary", "Accept-Encoding")
         self.set_header("Referrer-Policy", "no-referrer")
-        if takes_gzip:
+        if is_compressed:
             self.set_header("Content-Encoding", "gzip")
-        self._tag = f'"{stored.etag}{"" if takes_gzip else "-plain"}"'
-        await self.finish(stored.body if takes_gzip else await asyncio.to_thread(gzip.decompress, stored.body))
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether a client that says ``Accept-Encoding: accepted`` takes gzip (RFC 9110, 12.5.3)."""
-    weights: dict[str, float] = {}
-    for part in accepted.lower().split(","):
-        coding, _, rest = part.partition(";")
-        weight = rest.strip().removeprefix("q=").strip()
-        weights[coding.strip()] = float(weight) if weight.replace(".", "", 1).isdigit() else 1.0
-    return weights.get("gzip", weights.get("*", 0.0)) > 0
+        self._tag = f'"{stored.etag}{"" if is_compressed else "-plain"}"'
+        await self.finish(stored.body if is_compressed else await asyncio.to_thread(gzip.decompress, stored.body))
 
 
 class IndexHandler(_PageHandler):
@@ -181,8 +172,9 @@ class PublishedHandler(_PageHandler):
     async def get(self, *, name: str) -> None:
         """The page, as it was rendered last."""
         shelf = self.service.shelf
-        standing = shelf.visible_to(self.caller, name)
+        shelf.visible_to(self.caller, name)
         stored = shelf.held(name) or await shelf.page(name)
+        standing = shelf.visible_to(self.caller, name)  # it may be for others by now
         self.set_header("Content-Security-Policy", content_security_policy(standing.publication.frame_ancestors))
         if stored is None:
             self.ask_to_wait(standing)
@@ -209,6 +201,7 @@ class AssetHandler(_PageHandler):
         shelf = self.service.shelf
         shelf.visible_to(self.caller, name)
         stored = shelf.held(name, file) or await shelf.asset(name, file)
+        shelf.visible_to(self.caller, name)  # it may be for others by now
         if stored is None:
             raise NotFound("There is no such file.")
         await self.send(stored, _FOR_EVER)
