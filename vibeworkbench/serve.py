@@ -118,7 +118,7 @@ class WorkbenchServer(ServerApp):
 
     def _is_working(self) -> bool:
         apps = self.extension_manager.extension_apps.get("vibeworkbench", ())
-        return any(hasattr(app, "workbench") and app.workbench.started for app in apps)
+        return any(app.mounted and app.workbench.started for app in apps)
 
     @property
     def workbench_app(self) -> VibeworkbenchApp:
