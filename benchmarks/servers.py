@@ -125,7 +125,9 @@ def _end(process: subprocess.Popen[bytes], within_s: float) -> None:
 
 def _announced_port(process: subprocess.Popen[bytes]) -> int:
     assert process.stdout is not None
-    if not select.select([process.stdout], [], [], START_LIMIT_S)[0]:
+    said_something = select.poll()  # select itself takes no descriptor above 1023
+    said_something.register(process.stdout, select.POLLIN | select.POLLHUP)
+    if not said_something.poll(START_LIMIT_S * 1e3):
         raise TimeoutError("the server did not say its port")
     said = json.loads(process.stdout.readline() or b"null")
     if said is None:

@@ -160,6 +160,7 @@ class Crowd:
         for viewer in self.viewers:
             viewer.cut()
             viewer.hang_up()
+        await asyncio.sleep(0)  # asyncio closes what was aborted in the loop's next turn
 
     async def _ping_on(self) -> None:
         while True:
