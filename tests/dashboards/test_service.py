@@ -226,15 +226,15 @@ async def test_unpublishing_ends_the_render_under_way_and_leaves_nothing(stage):
 
 
 async def test_publishing_again_replaces_the_settings_and_keeps_the_page_meanwhile(stage):
-    """There is no moment without a page."""
+    """There is no moment without a page, unless the former one was made for a role above."""
     stage.write("shop.ipynb", "print('first')")
-    await stage.publish(role=Role.analyst)
+    await stage.publish(role=Role.viewer)
     stage.write("shop.ipynb", "print('second')")
-    between = await stage.dashboards.publish(Order("shop.ipynb", role=Role.viewer, every="@daily"), OWNER)
+    between = await stage.dashboards.publish(Order("shop.ipynb", role=Role.analyst, every="@daily"), OWNER)
     assert between.page is not None
     assert "first" in await stage.text()
     after = await stage.dashboards.rendered("shop")
-    assert (after.publication.role, after.publication.every) == (Role.viewer, "@daily")
+    assert (after.publication.role, after.publication.every) == (Role.analyst, "@daily")
     assert "second" in await stage.text()
 
 

@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from vibeworkbench.dashboards.model import Failure, PageFacts, Publication, Standing
+from vibeworkbench.errors import NotAllowed
 from vibeworkbench.storage.records import Transaction, metadata
 from vibeworkbench.web.roles import Role
 
@@ -174,14 +175,36 @@ def asset_of(connection: sa.Connection, name: str, file: str) -> Stored | None:
     return None if row is None else Stored(file, row.media_type, row.body)
 
 
-def put(transaction: Transaction, standing: Standing, content: bytes | None, claim: tuple[str, datetime]) -> None:
-    """The publication is stored, in place of a former one of its name, whose page stays until there is a newer one.
+def hold(transaction: Transaction, name: str, most: Role) -> Role | None:
+    """For whom the dashboard is, which nobody else changes until the transaction ends; ``None`` when there is none.
+
+    Raises:
+        NotAllowed: It is for a role above ``most``.
+    """
+    held = sa.select(dashboard.c.role).where(dashboard.c.name == name).with_for_update()
+    said = transaction.connection.execute(held).scalar_one_or_none()
+    role = None if said is None else Role[said]
+    if role is not None and role > most:
+        raise NotAllowed(f"This dashboard is for {role.name}, who alone may change it.", required=role.name)
+    return role
+
+
+def put(
+    transaction: Transaction, standing: Standing, content: bytes | None, claim: tuple[str, datetime], most: Role
+) -> None:
+    """The publication is stored, in place of a former one of its name.
+
+    The former one's page stays until there is a newer one, unless it was made for a role above the new one's.
 
     Args:
         transaction: Where it is stored.
         standing: It.
         content: The notebook, if it was sent.
         claim: Who renders it now, and until when nobody else does.
+        most: The role of who publishes it.
+
+    Raises:
+        NotAllowed: The former one is for a role above ``most``.
     """
     publication = standing.publication
     values = {
@@ -203,13 +226,23 @@ def put(transaction: Transaction, standing: Standing, content: bytes | None, cla
         "renderer": claim[0],
         "renderer_until_us": to_us(claim[1]),
     }
-    same = dashboard.c.name == publication.name
-    if not _changed(transaction, sa.update(dashboard).where(same).values(values)):
+    was_for = hold(transaction, publication.name, most)
+    if was_for is None:
         transaction.connection.execute(sa.insert(dashboard).values(name=publication.name, **values))
+        return
+    transaction.connection.execute(sa.update(dashboard).where(dashboard.c.name == publication.name).values(values))
+    if was_for > publication.role:
+        for table in (dashboard_page, dashboard_asset):
+            transaction.connection.execute(sa.delete(table).where(table.c.name == publication.name))
 
 
-def remove(transaction: Transaction, name: str) -> bool:
-    """Nothing is left of the dashboard; true when it was there."""
+def remove(transaction: Transaction, name: str, most: Role) -> bool:
+    """Nothing is left of the dashboard; true when it was there.
+
+    Raises:
+        NotAllowed: It is for a role above ``most``.
+    """
+    hold(transaction, name, most)
     return _changed(transaction, sa.delete(dashboard).where(dashboard.c.name == name))
 
 

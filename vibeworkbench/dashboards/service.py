@@ -124,7 +124,9 @@ class Dashboards:
         standing = self._standing_of(order, name, source, place=place, caller=caller)
         await self._renders.drop(name)
         claim = self._claims.claim()
-        await self._database.write(lambda transaction: records.put(transaction, standing, order.content, claim))
+        await self._database.write(
+            lambda transaction: records.put(transaction, standing, order.content, claim, caller.role)
+        )
         await self.shelf.refresh()
         self._note("dashboard-published", caller, f"{name} for {order.role.name}")
         self._renders.ask(name)
@@ -173,7 +175,7 @@ class Dashboards:
         self._check_right(name, caller)
         self.shelf.standing(name)
         await self._renders.drop(name)
-        await self._database.write(lambda transaction: records.remove(transaction, name))
+        await self._database.write(lambda transaction: records.remove(transaction, name, caller.role))
         await self.shelf.refresh()
         self._announce(name)  # that there is no page any more
         self._note("dashboard-unpublished", caller, name)

@@ -120,7 +120,7 @@ class Shelf:
         return stored
 
     async def page(self, name: str) -> Stored | None:
-        """The dashboard's page, if there is one.
+        """The dashboard's page, if there is one. It is the one that the shelf knows, and for whom it is, afterwards.
 
         Raises:
             Unavailable: It is not in memory, and the storage does not answer.
@@ -129,8 +129,11 @@ class Shelf:
         if held is not None or tag is None:
             return held
         read = await self._database.read(lambda connection: records.page_of(connection, name))
-        if read is not None and read.etag == _tag(self._standings, name):  # else another one than the shelf knows of
-            self._hold((name, PAGE), read)
+        if read is not None and read.etag != _tag(self._standings, name):  # another server has made it meanwhile
+            await self.refresh()
+        if read is None or read.etag != _tag(self._standings, name):
+            return None
+        self._hold((name, PAGE), read)
         return read
 
     async def asset(self, name: str, file: str) -> Stored | None:
