@@ -49,6 +49,8 @@ INTERACTIVE = "interactive"
 """Name of the dashboard that Voila may run for viewers."""
 GUARDED = "guarded"
 """Name of the dashboard that only analysts may see."""
+WITH_ASSET = "import anywidget; anywidget.AnyWidget(_esm='export default { render() {} } // for analysts')"
+"""A cell whose page loads a file of its own."""
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "revoked": ("admin", ()),
     "viewer": ("viewer", ()),
@@ -134,8 +136,9 @@ def build(start: Callable[..., Server], folder: Path, **environment: str) -> Sta
         **environment: More of the server's environment.
     """
     root = folder / "notebooks"
-    for name in (AUDITED, INTERACTIVE, GUARDED, "unpublished"):
+    for name in (AUDITED, INTERACTIVE, "unpublished"):
         write_notebook(root / f"{name}.ipynb", f"open({name + '.ran'!r}, 'w').close()", f"print('{name} ran')")
+    write_notebook(root / f"{GUARDED}.ipynb", "print('guarded ran')", WITH_ASSET)
     (root / "secret.txt").write_text("a file beside the notebooks")
     data = folder / "data"
     (data / "config").mkdir(parents=True)

@@ -26,7 +26,7 @@ def test_a_server_whose_workbench_fails_in_some_way_ends(
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "jupyter_server_config.py").write_text(BREAKING.format(step=step))
     with pytest.raises(RuntimeError, match="made to fail") as told:
-        start_server("", data=tmp_path)
+        start_server("", "--no-lab", data=tmp_path)
     assert "vibeworkbench is ready" not in str(told.value)
 
 
@@ -35,4 +35,4 @@ def test_a_shared_token_is_refused(start_server: Callable[..., Server], tmp_path
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "jupyter_server_config.py").write_text("c.IdentityProvider.token = 'shared'\n")
     with pytest.raises(RuntimeError, match="a shared token would be in every page"):
-        start_server("", data=tmp_path)
+        start_server("", "--no-lab", data=tmp_path)

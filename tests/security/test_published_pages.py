@@ -148,6 +148,19 @@ def test_assets_that_do_not_exist_are_not_found(stage: Stage, address: str) -> N
     assert "root:" not in answer.text
 
 
+def test_an_asset_is_for_those_who_may_see_its_page(stage: Stage) -> None:
+    """Whoever knows its hash gets it neither from its own dashboard nor from one that is open to all."""
+    with stage.http("analyst") as analyst:
+        names = set(re.findall(r"assets/([0-9a-f]+\.js)", analyst.get("vibeworkbench/dashboards/guarded").text))
+        (name,) = names
+        assert "for analysts" in analyst.get(f"vibeworkbench/dashboards/guarded/assets/{name}").text
+    for caller in ("anonymous", "viewer", "viewer of it"):
+        with stage.http(caller) as client:
+            for dashboard in ("guarded", "audited", "interactive"):
+                answer = client.get(f"vibeworkbench/dashboards/{dashboard}/assets/{name}")
+                assert answer.status_code in (401, 403, 404), (caller, dashboard)
+
+
 def test_a_page_is_not_kept_by_caches_that_others_use(stage: Stage) -> None:
     """A proxy must ask again for each reader."""
     control = page(stage, "audited").headers["Cache-Control"]

@@ -12,7 +12,7 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 from tornado.web import create_signed_value
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.security.addresses import addresses
@@ -99,6 +99,44 @@ def test_a_session_has_the_role_that_its_person_has_now(stage: Stage, victim: tu
     person(stage.server, name, "viewer", password=None)
     assert client.get(STATUS).json()["caller"]["role"] == "viewer"
     assert client.get("api/kernels").status_code == 403
+
+
+def end_rights(stage: Stage, name: str, client: httpx.Client, how: str) -> None:
+    """The rights with which ``client`` is logged in are other ones, or none."""
+    if how == "logout":
+        leave(client)
+    elif how == "removal":
+        with stage.http() as server:
+            server.delete(f"vibeworkbench/api/roles/{name}")
+    else:
+        person(stage.server, name, "viewer" if how == "role" else "operator", None if how == "role" else PASSWORD)
+
+
+async def heard_until_the_end(socket: ClientConnection) -> None:
+    """Everything has been heard.
+
+    Raises:
+        ConnectionClosed: Always: with the code with which the server closed the socket.
+    """
+    while True:
+        await socket.recv()
+
+
+@pytest.mark.parametrize("how", ["logout", "role", "password", "removal"])
+@pytest.mark.parametrize("path", [ROOM, "api/events/subscribe", "lsp/ws/made-up"])
+async def test_open_sockets_end_with_the_session(
+    stage: Stage, victim: tuple[str, httpx.Client], how: str, path: str
+) -> None:
+    """With 4401, ours and Jupyter's: a page that stays open must not go on with rights that are gone."""
+    name, client = victim
+    cookie = "; ".join(f"{name}={value}" for name, value in session_cookies(client).items())
+    url = f"ws{stage.server.url.removeprefix('http')}{path}"
+    async with asyncio.timeout(30), connect(url, additional_headers={"Cookie": cookie}, proxy=None) as opened:
+        await (await opened.ping())
+        await asyncio.to_thread(end_rights, stage, name, client, how)
+        with pytest.raises(ConnectionClosed) as end:
+            await heard_until_the_end(opened)
+    assert end.value.rcvd.code == 4401
 
 
 def test_a_session_opened_with_a_token_ends_with_the_token(stage: Stage) -> None:
