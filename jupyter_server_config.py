@@ -8,8 +8,8 @@ c = get_config()
 # A handler that forgets to ask who is calling refuses instead of answering.
 c.ServerApp.allow_unauthenticated_access = False
 
-# A kernel that nobody is connected to for half an hour is stopped. Those of Voila's pages end much sooner, by [voila] in
-# vibeworkbench.toml; whoever is still connected keeps a kernel of either kind.
+# A kernel that nobody is connected to for half an hour is stopped. Those of Voila's pages end much sooner, by [voila]
+# in vibeworkbench.toml; whoever is still connected keeps a kernel of either kind.
 c.MappingKernelManager.cull_idle_timeout = 1800
 c.MappingKernelManager.cull_interval = 120
 c.MappingKernelManager.cull_connected = False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +10,8 @@ from vibeworkbench.settings import PathSettings
 from vibeworkbench.web.paths import TABLE, Paths, Row, Verdict, is_ambiguous, is_page, rows_of
 from vibeworkbench.web.roles import Caller, Role, Scope
 
-KERNEL = str(uuid.uuid4())
-STRANGERS, VIEWERS_KERNEL = str(uuid.uuid4()), str(uuid.uuid4())
+KERNEL = "00000001-0000-4000-8000-00000000000a"
+STRANGERS, VIEWERS_KERNEL = "00000002-0000-4000-8000-00000000000a", "00000003-0000-4000-8000-00000000000a"
 OWNERS = {KERNEL: "user:vera", STRANGERS: "token:other", VIEWERS_KERNEL: "token:viewer"}
 PATHS = Paths(
     "/x/",
@@ -134,9 +132,9 @@ def test_ingest_delivers_and_reads_nothing(row: Row) -> None:
         (Role.viewer, VIEWERS_KERNEL, Verdict.admitted),
         (Role.viewer, VIEWERS_KERNEL.upper(), Verdict.admitted),
         (Role.viewer, STRANGERS, Verdict.refused),
-        (Role.viewer, str(uuid.uuid4()), Verdict.refused),
+        (Role.viewer, "00000004-0000-4000-8000-00000000000a", Verdict.refused),
         (Role.analyst, STRANGERS, Verdict.refused),
-        (Role.analyst, str(uuid.uuid4()), Verdict.admitted),
+        (Role.analyst, "00000005-0000-4000-8000-00000000000a", Verdict.admitted),
         (Role.admin, STRANGERS, Verdict.admitted),
     ],
 )

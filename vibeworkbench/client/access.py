@@ -107,9 +107,7 @@ class RoleItems(Items[RoleEntry]):
     """Roles as a list."""
 
     noun: ClassVar[str] = "roles"
-    empty: ClassVar[str] = (
-        "Nobody has a role but the server's own token. wb.roles.set('ana', 'operator') gives one."
-    )
+    empty: ClassVar[str] = "Nobody has a role but the server's own token. wb.roles.set('ana', 'operator') gives one."
     columns: ClassVar[Mapping[str, Kind]] = {
         "name": "text",
         "kind": "text",
