@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -39,12 +40,19 @@ _WATCH = """
   const isSeen = (selector) => (document.querySelector(selector)?.getClientRects().length ?? 0) > 0;
   const look = () => {
     if (window.benchDrawnAtMs === undefined && isSeen(%r)) window.benchDrawnAtMs = performance.now();
-    if (isSeen(%r)) window.benchLiveAtMs = performance.now();
-    else requestAnimationFrame(look);
+    if (window.benchLiveAtMs === undefined && isSeen(%r)) window.benchLiveAtMs = performance.now();
   };
-  requestAnimationFrame(look);
+  const lookOn = () => {
+    look();
+    if (window.benchLiveAtMs === undefined) requestAnimationFrame(lookOn);
+    else observer.disconnect();
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document, { childList: true, subtree: true });
+  requestAnimationFrame(lookOn);
 })();
 """
+"""When what was added is there, and at each frame, because style sheets hide and show, too."""
 _LIVE_AT = """
 () => new Promise((tell) => {
   const ask = () => (window.benchLiveAtMs === undefined ? requestAnimationFrame(ask) : tell(window.benchLiveAtMs));
@@ -183,6 +191,23 @@ def _repeatable(headers: Mapping[str, str]) -> dict[str, str]:
     own = {"host", "connection", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"}
     kept = {name: value for name, value in headers.items() if name.lower() not in own}
     return kept | {"Accept-Encoding": "gzip"}
+
+
+@asynccontextmanager
+async def plain_page() -> AsyncIterator[str]:
+    """The address of a page that shows one line and nothing else: what Chromium itself needs to paint."""
+    html = b'<!doctype html><title>Plain</title><p class="vw-panel vw-issues">This line.'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(html)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head + html)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
 
 
 async def visits(
