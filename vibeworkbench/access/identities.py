@@ -48,7 +48,8 @@ class Identities:
         self._tokens: dict[str, Token] = {}
         self._server: tuple[str, Grant] | None = None
         self._rooms_of: list[RoomsOf] = []
-        self._sessions: dict[str, tuple[datetime, str]] = {}
+        self._sessions: dict[str, datetime] = {}
+        """Identity → when the first of its sessions expires that were seen since it was last asked anew."""
         self._told: set[str] = set()
 
     def know(self, known: Known) -> frozenset[str]:
@@ -83,7 +84,7 @@ class Identities:
     def by_name(self, name: str, groups: Collection[str]) -> Grant | None:
         """The grant of somebody whom an identity provider vouches for."""
         person = name_of(name)
-        if person is None:
+        if person is None or not self._is_learned:
             return None
         found = self._of_person(person)
         role = highest([self._groups[group] for group in groups if group in self._groups])
@@ -94,13 +95,18 @@ class Identities:
         return name in self.known.people or name in self._roles
 
     def of(self, identity: str) -> Grant | None:
-        """The grant of an identity."""
+        """The grant of an identity; before the database was read, of none but the server's own."""
         kind, _, rest = identity.partition(":")
         if identity == SERVER and self._server is not None:
             return self._server[1]
         if kind == "token" and identity in self._tokens:
             return self._of_token(self._tokens[identity])
-        return self._of_person(rest) if kind == "user" else None
+        return self._of_person(rest) if kind == "user" and self._is_learned else None
+
+    @property
+    def _is_learned(self) -> bool:
+        """Whether the database was read: its roles win over the settings', and it knows which sessions have ended."""
+        return self.known.revision >= 0
 
     def standing(self, identity: str, generation: str) -> Grant | None:
         """The grant of an identity, if it is still of that generation."""
@@ -126,29 +132,38 @@ class Identities:
     def by_session(self, session: Mapping[str, Any]) -> Grant | None:
         """The grant of a session that has neither expired nor been logged out of."""
         read = session_of(session)
-        if read is None or read.session_id in self.known.ended or read.session_id in self.ended_here:
+        if read is None or not self._is_learned or self.has_ended(read.session_id):
             return None
         found = self.standing(read.identity, str(session["generation"]))
         if found is None or read.expires_at <= self._clock():
             return None
-        self._sessions[read.session_id] = (read.expires_at, read.identity)
+        self._sessions[read.identity] = min(read.expires_at, self._sessions.get(read.identity, read.expires_at))
         ends = [read.expires_at, *([found.expires_at] if found.expires_at else [])]
         return replace(found, expires_at=min(ends))
 
     def expired(self) -> frozenset[str]:
         """The identities of which a token or session has expired since this was last asked."""
         now = self._clock()
-        over = {session_id for session_id, (at, _) in self._sessions.items() if at <= now}
-        left = {self._sessions.pop(session_id)[1] for session_id in over}
+        left = {identity for identity, at in self._sessions.items() if at <= now}
+        for identity in left:
+            del self._sessions[identity]  # of its sessions that go on, each open connection's is seen again
         tokens = {each.identity for each in self._tokens.values() if not each.is_live(now)}
         fresh, self._told = tokens - self._told, tokens
         return frozenset(left | fresh)
+
+    def has_ended(self, session_id: str) -> bool:
+        """Whether somebody has logged out of the session."""
+        return session_id in self.known.ended or session_id in self.ended_here
+
+    def ended_count(self, identity: str) -> int:
+        """How many sessions of the identity are remembered to have ended."""
+        return sum(each.identity == identity for each in {**self.known.ended, **self.ended_here}.values())
 
     def next_expiry_at(self) -> datetime | None:
         """When the next token or session expires of those that have not."""
         now = self._clock()
         tokens = (each.expires_at for each in self._tokens.values() if each.expires_at and each.expires_at > now)
-        return min([*tokens, *(at for at, _ in self._sessions.values())], default=None)
+        return min([*tokens, *self._sessions.values()], default=None)
 
     def _of_token(self, token: Token) -> Grant | None:
         if not token.is_live(self._clock()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vibeworkbench.access.model import TOKEN_PREFIX, Grant, digest
 
@@ -61,4 +61,5 @@ class Lending:
     def by_hash(self, token_hash: str) -> Grant | None:
         """What a lent token opens now."""
         lender = self._lent.get(token_hash)
-        return None if lender is None else self._standing(lender)
+        now = None if lender is None else self._standing(lender)
+        return None if now is None else replace(now, is_lent=True)

@@ -41,6 +41,7 @@ class Grant:
         generation: Changes whenever sessions opened before must end (another password, another secret).
         scope: What it is narrowed to; ``None`` means all that the role may.
         expires_at: When it ends by itself.
+        is_lent: Whether a kernel or a render shows what it was lent: no login may come of it, which would outlast it.
     """
 
     identity: str
@@ -49,6 +50,7 @@ class Grant:
     generation: str
     scope: Scope | None = None
     expires_at: datetime | None = None
+    is_lent: bool = field(default=False, compare=False)
 
     def caller(self) -> Caller:
         """The caller that this identity is here."""

@@ -32,11 +32,14 @@ from vibeworkbench.access.model import (
     valid_name,
 )
 from vibeworkbench.access.passwords import Passwords
-from vibeworkbench.errors import Conflict, InvalidInput, NotFound
+from vibeworkbench.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from vibeworkbench.settings import AccessSettings
 from vibeworkbench.storage.records import Database, Transaction
 from vibeworkbench.web.roles import Caller, Role, Scope
 
+ENDED_SESSIONS = 1_000
+"""Ended sessions of one identity that are remembered until they would have expired: whoever logs in and out for ever
+must not fill the memory of every server."""
 _TOKEN_LENGTH = 1024
 
 
@@ -155,10 +158,18 @@ class Access:
         return self._identities.session_for(grant)
 
     async def end_session(self, session: Mapping[str, Any]) -> None:
-        """The session is over, here at once and for every server on the database as soon as storage takes it."""
+        """The session is over, here at once and for every server on the database as soon as storage takes it.
+
+        Raises:
+            LimitExceeded: So many sessions of the identity have ended lately that no more can be remembered.
+        """
         ended = session_of(session)
-        if ended is None or ended.expires_at <= self._clock():
+        if ended is None or ended.expires_at <= self._clock() or self._identities.has_ended(ended.session_id):
             return
+        if self._identities.ended_count(ended.identity) >= ENDED_SESSIONS:
+            raise LimitExceeded(
+                "Too many sessions of yours have ended lately; this one ends by itself.", retry_after_s=3600.0
+            )
         await self._keeper.end(ended)
 
     async def password_grant(self, name: str, password: str) -> Grant | None:

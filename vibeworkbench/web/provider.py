@@ -164,9 +164,10 @@ class WorkbenchIdentityProvider(IdentityProvider):
         return WorkbenchUser(seen.grant)
 
     def _opens_session(self, request: HTTPServerRequest, grant: Grant) -> bool:
-        # A narrowed token is for a frame in somebody's page, which must not log its reader out of a session.
+        # A narrowed token is for a frame in somebody's page, which must not log its reader out of a session; a lent one
+        # is a kernel's, and a session would outlast it.
         below = None if self._paths is None else self._paths.below(request.path)
-        if request.method != "GET" or grant.scope is not None or below is None or not is_page(below):
+        if request.method != "GET" or grant.scope is not None or grant.is_lent or below is None or not is_page(below):
             return False
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return False
