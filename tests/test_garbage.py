@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator
@@ -52,6 +53,22 @@ async def test_a_cycle_that_was_set_aside_waits_for_the_thorough_collection(coll
     assert lost() is not None
     collections._collect_all()
     assert lost() is None
+
+
+async def test_when_much_was_set_aside_the_thorough_collection_comes_at_once() -> None:
+    """What cycles hold cannot grow for a day."""
+    it = ShortCollections(most_set_aside=10_000)
+    it.start()
+    ring, gone = Ring(), asyncio.Event()
+    lost = weakref.ref(ring, lambda _: gone.set())
+    gc.collect()
+    del ring
+    kept = [[] for _ in range(20_000)]
+    gc.collect()
+    await gone.wait()
+    assert lost() is None
+    assert len(kept) == 20_000
+    it.stop()
 
 
 async def test_afterwards_python_collects_as_before() -> None:

@@ -73,6 +73,7 @@ class TornadoLink:
     def ended(self) -> None:
         """The connection has ended; called by its handler."""
         self._has_ended = True
+        self._stream.error = None  # a failure's trace refers to the stream: the same
         if self._end is not None and not self._end.done():
             self._end.set_result(None)
 
@@ -164,8 +165,9 @@ class RoomSocket(SocketHandler):
 
     def on_close(self) -> None:
         """The connection is in no room any more."""
-        if self._link is not None:
-            self._link.ended()
+        link, self._link = self._link, None  # which knows this handler, too: nothing is left for Python to find
+        if link is not None:
+            link.ended()
         membership, self._membership = self._membership, None
         if membership is not None:
             membership.leave()
