@@ -124,6 +124,15 @@ def test_a_huge_body_of_a_stranger_is_refused_before_it_is_sent(server: Server) 
         assert opened.makefile("rb").readline().split()[1] == b"400"
 
 
+@pytest.mark.parametrize("role", ["viewer", "ingest"])
+def test_a_huge_body_is_read_of_those_alone_who_work_in_lab(server: Server, role: str) -> None:
+    """Everywhere else it would fill the memory for nothing; nobody below analyst saves notebooks."""
+    head = f"POST /logout HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: token {server.grant(role)}\r\n"
+    with closing(socket.create_connection(("127.0.0.1", urlsplit(server.url).port), timeout=30)) as opened:
+        opened.sendall(f"{head}Content-Length: 30000000\r\n\r\n".encode())
+        assert opened.makefile("rb").readline().split()[1] == b"400"
+
+
 def test_error_pages_lead_on_and_tell_nothing(server: Server) -> None:
     """Jupyter's own 404, too; programs get the contract's body."""
     headers = {"Authorization": f"token {server.token}"}
@@ -180,6 +189,15 @@ def test_people_of_another_provider_have_the_role_of_their_name_or_group(
 ) -> None:
     """And whoever has none gets nothing."""
     assert httpx.get(club.url + path, headers=headers, timeout=60).status_code == status
+
+
+def test_people_of_another_provider_save_large_notebooks(club: Server) -> None:
+    """Who they are is known only when their handler asks, which is after the body has come."""
+    saved = {"type": "file", "format": "text", "content": "x" * 200_000}
+    xsrf = "ab" * 16
+    with httpx.Client(base_url=club.url, headers={"X-Member": "ana"}, cookies={"_xsrf": xsrf}, timeout=60) as client:
+        answer = client.put("api/contents/large.txt", json=saved, headers={"X-XSRFToken": xsrf})
+    assert answer.status_code == 201
 
 
 def test_handlers_that_cannot_ask_another_provider_are_closed_to_its_people(club: Server) -> None:

@@ -18,9 +18,10 @@ from tornado.websocket import WebSocketHandler
 
 from vibeworkbench.access.model import Grant
 from vibeworkbench.errors import NotAllowed, WorkbenchError
+from vibeworkbench.settings import WebSettings
 from vibeworkbench.web.connections import Connections
 from vibeworkbench.web.failures import NotLoggedIn
-from vibeworkbench.web.handlers import ApiHandler
+from vibeworkbench.web.handlers import WEB_SETTINGS, ApiHandler
 from vibeworkbench.web.pages import PageHandler
 from vibeworkbench.web.paths import READ, Paths, Verdict, is_page
 from vibeworkbench.web.provider import WorkbenchIdentityProvider
@@ -83,7 +84,11 @@ class Gate(ReversibleRouter):
         if caller is not None and self._paths.below(request.path) == "" and not is_at_home_in_lab(caller):
             return self._delegate(request, Landing)
         delegate: Any = self._behind.find_handler(request, **kwargs)
-        return None if delegate is None else self._watched(request, delegate, grant)
+        if delegate is None:
+            return None
+        if not getattr(delegate, "stream_request_body", False):
+            self._limit_body_of(caller, request)
+        return self._watched(delegate, grant)
 
     def _is_let_through(self, verdict: Verdict, request: HTTPServerRequest, caller: Caller | None) -> bool:
         # Of another provider's users nothing is known here yet. Handlers of Jupyter's kind ask it, and it judges the
@@ -123,24 +128,31 @@ class Gate(ReversibleRouter):
         self, request: HTTPServerRequest, handler: type[RequestHandler], failure: WorkbenchError | None = None
     ) -> HTTPMessageDelegate:
         if not issubclass(handler, ApiHandler):
-            self._limit_body(request)
+            _limit_body(request, STRANGERS_BODY_BYTES)
         kwargs = {} if failure is None else {"failure": failure}
         delegate: HTTPMessageDelegate = self._application.get_handler_delegate(request, handler, kwargs)
         return delegate
 
-    def _watched(self, request: HTTPServerRequest, delegate: Any, grant: Grant | None) -> HTTPMessageDelegate:
-        if grant is None and not getattr(delegate, "stream_request_body", False):
-            self._limit_body(request)
+    def _limit_body_of(self, caller: Caller | None, request: HTTPServerRequest) -> None:
+        # Tornado reads a body to its end before anybody looks at it. Notebooks are large, and only those who work in
+        # Lab send them; who another provider's people are, nobody knows before.
+        if caller is None and self._provider.upstream is None:
+            _limit_body(request, STRANGERS_BODY_BYTES)
+        elif caller is not None and not is_at_home_in_lab(caller):
+            settings: WebSettings = self._application.settings.get(WEB_SETTINGS, WebSettings())
+            _limit_body(request, settings.body_bytes)
+
+    def _watched(self, delegate: Any, grant: Grant | None) -> HTTPMessageDelegate:
         found = getattr(delegate, "handler_class", None)
         if isinstance(found, type) and issubclass(found, WebSocketHandler):
             return _Watched(delegate, self._connections, grant)
         return cast(HTTPMessageDelegate, delegate)
 
-    @staticmethod
-    def _limit_body(request: HTTPServerRequest) -> None:
-        limit = getattr(request.connection, "set_max_body_size", None)
-        if limit is not None:
-            limit(STRANGERS_BODY_BYTES)
+
+def _limit_body(request: HTTPServerRequest, most_bytes: int) -> None:
+    limit = getattr(request.connection, "set_max_body_size", None)
+    if limit is not None:
+        limit(most_bytes)
 
 
 def is_at_home_in_lab(caller: Caller) -> bool:
