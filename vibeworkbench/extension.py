@@ -29,8 +29,7 @@ from vibeworkbench.settings import VoilaSettings
 from vibeworkbench.web import edge
 from vibeworkbench.web.bundles import BundleHandler
 from vibeworkbench.web.handlers import WEB_SETTINGS
-from vibeworkbench.web.identity import ACCESS
-from vibeworkbench.web.provider import WorkbenchIdentityProvider
+from vibeworkbench.web.identity import ACCESS, knows_one_user
 from vibeworkbench.web.roles import Role
 from vibeworkbench.web.routes import url_table
 from vibeworkbench.workbench import Host, Workbench, default_data_dir, read_settings
@@ -109,6 +108,7 @@ class VibeworkbenchApp(ExtensionApp):
         door = Door(lambda: [each.publication for each in shelf.standings.values()])
         self.voila.open(door, server.kernel_manager, house)
         workbench.access.listen(self.voila.rights_changed)
+        shelf.listen(self.voila.published_otherwise)
         self.edge.voila_admits, self.edge.kernel_owner = self.voila.admits, self.voila.kernel_owner
 
     def initialize_handlers(self) -> None:
@@ -193,8 +193,11 @@ class OneUser:
 
 
 def lending_of(server: ServerApp, access: Access) -> Callable[[Grant, str], Lent]:
-    """Lends tokens to kernels: the access service's; of a server with another provider, its own token to admins."""
-    if isinstance(server.identity_provider, WorkbenchIdentityProvider):
+    """Lends tokens to kernels: the access service's; of a server with one user, its own token to admins.
+
+    Another provider of several people knows no token of ours, and its own may open more than anybody's right.
+    """
+    if not knows_one_user(server.web_app.settings):
         return access.lend
     own = OneUser(server)
     return lambda grant, purpose: own.lend(grant, purpose) if grant.role is Role.admin else Lent("", purpose, _nothing)
@@ -206,12 +209,11 @@ def _nothing() -> None:
 
 def host_of(server: ServerApp) -> Host:
     """What the workbench is told of the server that it is in."""
-    is_ours = isinstance(server.identity_provider, WorkbenchIdentityProvider)
     return Host(
         facts=server_facts(server),
         root=Path(server.root_dir),
         url=lambda: root_url(server),
-        rights=None if is_ours else OneUser(server),
+        rights=OneUser(server) if knows_one_user(server.web_app.settings) else None,
     )
 
 

@@ -84,6 +84,7 @@ class Owned:
         kernel_id: Its id.
         grant: The rights of whoever started it; ``None`` when no request did.
         voila: Whether it runs a page of Voila's.
+        notebook: The path of that page's notebook.
         page: The request whose page is being drawn; ``None`` once the page was sent.
         lent: The token that it was lent.
         watchers: The connections to it.
@@ -96,6 +97,7 @@ class Owned:
     kernel_id: str
     grant: Grant | None = None
     voila: bool = False
+    notebook: str = ""
     page: RequestHandler | None = None
     lent: Lent | None = field(default=None, repr=False)
     watchers: set[Watcher] = field(default_factory=set)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
@@ -26,6 +26,7 @@ from vibeworkbench.dashboards.kernel_books import (
     without_secrets,
 )
 from vibeworkbench.errors import NotAllowed, Unavailable
+from vibeworkbench.web.admission import Admission
 
 
 class NoRestarts(AsyncIOLoopKernelRestarter):
@@ -118,6 +119,9 @@ class OwnedKernels(AsyncMappingKernelManager):
         if voila:
             self._refuse_voila(grant)
         owned = Owned(kernel_id, grant, voila=voila, page=handler if voila else None)
+        if voila and isinstance(handler, Admission):  # a page of ours, which may have waited for its turn
+            handler.check_still_admitted()
+            owned.notebook = str(handler.path_args[0]) if handler.path_args else ""
         if grant is not None:
             owned.lent = self.house.lend(grant, f"kernel {kernel_id}")
             environment[TOKEN_VARIABLE] = owned.lent.token
@@ -199,6 +203,12 @@ class OwnedKernels(AsyncMappingKernelManager):
         for owned in list(self._owned.values()):
             is_theirs = owned.voila and owned.identity in identities
             if is_theirs and not (self.house is not None and self.house.stands(owned)):
+                self.end(owned.kernel_id, "rights")
+
+    def judge_again(self, admits: Callable[[Grant, str], bool]) -> None:
+        """Pages that ``admits`` refuses, by who opened them and by their notebook, end with their kernels."""
+        for owned in list(self._owned.values()):
+            if owned.voila and owned.grant is not None and not admits(owned.grant, owned.notebook):
                 self.end(owned.kernel_id, "rights")
 
     def end(self, kernel_id: str, reason: str) -> asyncio.Task[None] | None:

@@ -36,7 +36,7 @@ class Shelf:
         self._listeners: list[Listener] = []
 
     def listen(self, changed: Listener) -> None:
-        """``changed`` gets the names of dashboards that are for others now, need other rooms, or are gone."""
+        """``changed`` gets the names of dashboards that are for others, run otherwise, need other rooms, or ended."""
         self._listeners.append(changed)
 
     @property
@@ -168,9 +168,12 @@ def _tag(standings: Mapping[str, Standing], name: str) -> str | None:
     return None if standing is None or standing.page is None else standing.page.etag
 
 
-def _reach(standings: Mapping[str, Standing], name: str) -> tuple[Role, tuple[tuple[str, str], ...]] | None:
+def _reach(standings: Mapping[str, Standing], name: str) -> tuple[object, ...] | None:
     standing = standings.get(name)
-    return None if standing is None else (standing.publication.role, standing.page.rooms if standing.page else ())
+    if standing is None:
+        return None
+    publication, rooms = standing.publication, standing.page.rooms if standing.page else ()
+    return publication.role, publication.interactive, publication.notebook, rooms
 
 
 def _may_see(caller: Caller, standing: Standing) -> bool:

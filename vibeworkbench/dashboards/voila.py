@@ -127,6 +127,11 @@ class Voila:
         if self._kernels is not None:
             self._kernels.rights_changed(identities)
 
+    def published_otherwise(self, _names: frozenset[str]) -> None:
+        """Pages of notebooks that are not published for their readers any more have ended, with their kernels."""
+        if self._kernels is not None:
+            self._kernels.judge_again(lambda grant, notebook: self.admits(grant.caller(), notebook))
+
     def configuration(self, given: Config) -> Config:
         """The configuration of Voila and of kernels: what somebody has set wins, except for what keeps the door shut.
 

@@ -59,6 +59,16 @@ class VoilaPage(PageHandler, TornadoVoilaHandler):  # type: ignore[misc]
         finally:
             self._settle(whole=whole)
 
+    def check_still_admitted(self) -> None:
+        """The caller is who it was, and the notebook still published for it: asked right before a kernel starts.
+
+        Raises:
+            NotLoggedIn: The login has ended, or has other rights now.
+            NotAllowed: The notebook is published otherwise.
+        """
+        super().check_still_admitted()
+        self.voila.door.check(self.caller, str(self.path_args[0]))
+
     def _refuse_narrowed_address(self) -> None:
         # Of a narrowed token in an address no session is opened, and nothing else would vouch for what the page loads.
         if self.caller.scope is not None and self.get_query_argument("token", ""):
