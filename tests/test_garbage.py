@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator
@@ -43,32 +42,20 @@ async def test_a_new_cycle_is_collected(collections: ShortCollections) -> None:
     assert lost() is None
 
 
-async def test_a_cycle_that_was_set_aside_waits_for_the_thorough_collection(collections: ShortCollections) -> None:
-    """The daily one finds it."""
+async def test_a_cycle_that_was_set_aside_is_found_when_much_was(collections: ShortCollections) -> None:
+    """The hourly look changes nothing while little has come, and finds it when half as much again has."""
+    set_aside_count = gc.get_freeze_count()
     ring = Ring()
     lost = weakref.ref(ring)
     gc.collect()
     del ring
-    gc.collect()
+    collections.look()
     assert lost() is not None
-    collections._collect_all()
-    assert lost() is None
-
-
-async def test_when_much_was_set_aside_the_thorough_collection_comes_at_once() -> None:
-    """What cycles hold cannot grow for a day."""
-    it = ShortCollections(most_set_aside=10_000)
-    it.start()
-    ring, gone = Ring(), asyncio.Event()
-    lost = weakref.ref(ring, lambda _: gone.set())
+    kept = [[] for _ in range(set_aside_count)]
     gc.collect()
-    del ring
-    kept = [[] for _ in range(20_000)]
-    gc.collect()
-    await gone.wait()
+    collections.look()
     assert lost() is None
-    assert len(kept) == 20_000
-    it.stop()
+    assert len(kept) == set_aside_count
 
 
 async def test_afterwards_python_collects_as_before() -> None:
