@@ -38,10 +38,11 @@ def shared(wheel: zipfile.ZipFile, name: str) -> object:
 
 
 def test_panels_are_built(wheel: zipfile.ZipFile) -> None:
-    """The bundle of the ops panel is in the wheel, and newer builds leave nothing beside it that nobody asked for."""
+    """Each bundle is in the wheel with its compressed form, and newer builds leave nothing that nobody asked for."""
     static = [name for name in wheel.namelist() if name.startswith("vibeworkbench/panels/static/")]
     assert "vibeworkbench/panels/static/ops.js" in static
-    assert all(name.endswith((".js", ".css")) for name in static)
+    bundles = {name for name in static if name.endswith((".js", ".css"))}
+    assert set(static) == bundles | {f"{name}.gz" for name in bundles}
 
 
 def test_server_extension_is_on_after_installing(wheel: zipfile.ZipFile) -> None:
