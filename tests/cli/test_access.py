@@ -83,6 +83,13 @@ def test_a_token_is_created_for_people_and_revoked_by_its_name(server: Server, s
     assert shell("token", "list", "--json").returncode == 0
 
 
+def test_a_token_for_a_dashboard_that_is_not_published_says_so(shell: Shell) -> None:
+    """It is made all the same, because the dashboard may come later; standard output still holds its text alone."""
+    made = shell("token", "create", "--role", "viewer", "--scope", "dashboard:opertions")
+    assert re.fullmatch(r"vwb_[A-Za-z0-9_-]{43}", made.stdout.strip())
+    assert "no dashboard is published as 'opertions'" in made.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [

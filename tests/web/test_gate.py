@@ -105,7 +105,7 @@ def test_no_handler_is_mounted_before_the_gate(server: Server, path: str) -> Non
     stranger = httpx.get(address, params={"token": "vwb_nothing", "a": "b"})
     assert (stranger.status_code, stranger.headers["Location"]) == (
         302,
-        f"/login?next=%2F{path.replace('/', '%2F')}%3Fa%3Db",
+        f"/login?next=%2F{path.replace('/', '%2F')}%3Fa%3Db&ended",
     )
 
 

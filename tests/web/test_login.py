@@ -197,3 +197,15 @@ async def test_the_form_works_without_scripts_and_by_keyboard(server: Server, br
     await page.keyboard.press("Enter")
     await page.wait_for_url(lambda url: "login" not in url)
     await context.close()
+
+
+def test_a_link_whose_token_opens_nothing_says_so_and_is_recorded(server: Server) -> None:
+    """Whoever comes without a token reads nothing of it."""
+    page = f"{server.url}vibeworkbench/dashboards/operations"
+    with browser(server, "127.0.0.9") as client:
+        followed = client.get(page, params={"token": "vwb_nothing"}, follow_redirects=True)
+        assert "The link that you followed opens nothing" in followed.text
+        assert "vwb_nothing" not in str(followed.url) + followed.text
+        assert "The link that you followed" not in client.get(page, follow_redirects=True).text
+    (entry,) = [each for each in recorded(server, "refused") if each["address"] == "127.0.0.9"]
+    assert (entry["subject"], entry["count"]) == (f"{BASE}vibeworkbench/dashboards/operations", 1)

@@ -11,7 +11,7 @@ from vibeworkbench.cli.output import emit_items, show, table
 
 
 @click.command()
-@click.option("--kind", metavar="KIND", help="Only these: login, login-failed, logout, refused, token-created, ...")
+@click.option("--kind", metavar="KIND", help="Only those of this kind, one of the words above.")
 @click.option("--identity", metavar="ID", help="Only those of user:NAME, token:ID or server.")
 @click.option("--since", type=Instant(), metavar="WHEN", help="Only those since an instant, or a time ago such as 2h.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many.")
@@ -30,6 +30,9 @@ def audit(
 
     The same event from the same place counts up for a minute. No token and no password is ever recorded.
 
+    Kinds: login, login-failed, login-limited, logout, refused, token-created, token-revoked, role-set, role-removed,
+    password-set, dashboard-published, dashboard-unpublished, dashboard-render-failed, lost.
+
     \b
     vibeworkbench audit
     vibeworkbench audit --kind login-failed --since 24h
@@ -41,7 +44,7 @@ def audit(
     elif events:
         rows = [
             (each.last_at, each.kind, each.name or each.identity, each.identity, each.address, each.subject, each.count)
-            for each in events
+            for each in sorted(events, key=lambda event: event.last_at, reverse=True)
         ]
         show(table(("when", "what", "name", "identity", "from", "subject", "times"), rows, wrap=("name", "subject")))
     else:

@@ -123,11 +123,22 @@ def _told(found: Workbench, made: Dashboard, *, as_json: bool) -> int:
         emit(made)
     elif made.is_ready:
         took = f" in {made.render_ms / 1000:.1f} s" if made.render_ms is not None else ""
-        show(Text(f"{safe(made.name)} was rendered{took}, for {made.role}:"), Text(found.dashboards.address(made)))
+        again = f", again at {safe(made.every)} (UTC)" if made.every else ""
+        show(Text(f"{safe(made.name)} was rendered{took}, for {made.role}{again}:"))
+        show(Text(found.dashboards.address(made)))
+        if made.interactive:
+            show(Text(f"Voila runs it at {found.dashboards.voila_address(made)}"))
     if not made.is_ready:
         kept = "the page from before is still served" if made.rendered_at else "there is no page yet"
         warn(f"{made.name} could not be rendered, {kept}: {made.reason or made.state}")
+        warn(f"it stays published; {_next_step(made)}, or `vibeworkbench dashboards unpublish {made.name}`")
     return 0 if made.is_ready else 1
+
+
+def _next_step(made: Dashboard) -> str:
+    if made.stored:
+        return "mend the notebook and publish it again"
+    return "mend the notebook, and it is rendered again as soon as its file is saved"
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def set_role(ctx: click.Context, *, name: str, role: RoleName, with_password: bo
     if as_json:
         emit(given)
     else:
-        how = "with a password" if given.has_password else "by single sign-on"
+        how = "with a password" if given.has_password else "by single sign-on; --password gives a password"
         show(Text(f"{safe(given.name)} is {given.role} and comes in {how}"))
 
 

@@ -16,6 +16,9 @@ from vibeworkbench.client.access import RoleName
 ROLES = ("ingest", "viewer", "analyst", "operator", "admin")
 
 
+_DASHBOARD = "dashboard:"
+
+
 class Expiry(Instant):
     """An instant ahead, or ``never``."""
 
@@ -93,12 +96,19 @@ def create(
     """
     with workbench(ctx) as found:
         made = found.tokens.create(role, name=name, scope=scope, expires=expires)
+        meant = [each.removeprefix(_DASHBOARD) for each in scope if each.startswith(_DASHBOARD)]
+        known = {each.name: found.dashboards.address(each) for each in found.dashboards()} if meant else {}
     if as_json:
         emit({"token": made.token, "id": made.id, "role": made.role, "expiresAt": made.expires_at})
         return
     until = f"until {when(made.expires_at)}" if made.expires_at else "until it is revoked"
     warn(f"token {made.id}: {made.role}, {until}. It is not shown again:")
     show(Text(safe(made.token)))
+    for each in meant:
+        if each in known:
+            warn(f"put it in TOKEN's place, and on a wall add &kiosk: {known[each]}?token=TOKEN")
+        else:
+            warn(f"no dashboard is published as {each!r} so far; `vibeworkbench dashboards` names them")
 
 
 @token.command()

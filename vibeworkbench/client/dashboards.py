@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import msgspec
 
@@ -142,7 +142,7 @@ class Dashboards:
             try:
                 return self._post({**body, "notebook": str(file.resolve())})
             except Invalid as refused:
-                if refused.field != "notebook" or body.get("interactive"):
+                if refused.field != "notebook":
                     raise
         return self._post({**body, "notebook": file.name, "content": without_outputs(file)})
 
@@ -193,6 +193,10 @@ class Dashboards:
     def address(self, dashboard: Dashboard) -> str:
         """The whole URL of the dashboard's page."""
         return urljoin(self._api.address.url, dashboard.url)
+
+    def voila_address(self, dashboard: Dashboard) -> str:
+        """The whole URL at which Voila runs the dashboard, if it is interactive."""
+        return urljoin(self._api.address.url, f"voila/render/{quote(dashboard.notebook)}")
 
     def __repr__(self) -> str:
         return repr(self())

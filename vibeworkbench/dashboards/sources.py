@@ -52,7 +52,7 @@ def checked_content(order: Order, most_bytes: int) -> Source:
     """
     content = order.content or b""
     if order.interactive:
-        reason = "a notebook whose content was sent has no file that Voila could run"
+        reason = "Voila runs only notebooks that are below the server's root; put it there first"
         raise InvalidInput(f"interactive: {reason}.", field="interactive", reason=reason)
     if len(content) > most_bytes:
         raise _no_content(_too_large(most_bytes))

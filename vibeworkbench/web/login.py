@@ -13,7 +13,7 @@ from vibeworkbench.access.service import Access
 from vibeworkbench.errors import LimitExceeded
 from vibeworkbench.web.gate import is_at_home_in_lab
 from vibeworkbench.web.identity import ACCESS, WorkbenchUser
-from vibeworkbench.web.pages import Page
+from vibeworkbench.web.pages import ENDED, Page
 from vibeworkbench.web.paths import Paths, Verdict, is_ambiguous
 from vibeworkbench.web.provider import WorkbenchIdentityProvider
 from vibeworkbench.web.roles import Role
@@ -24,6 +24,7 @@ PATHS = "vibeworkbench_paths"
 _LONGEST_BYTES = 4096
 _WRONG_PASSWORD = "Name and password do not belong together."  # noqa: S105 - a sentence
 _WRONG_TOKEN = "This token opens nothing."  # noqa: S105 - a sentence
+_ENDED_LINK = "The link that you followed opens nothing (any more). Ask whoever gave it to you for another, or log in."
 _NO_PAGE = "This token is for programs; it opens no page."
 
 
@@ -55,7 +56,8 @@ class LoginHandler(_LoginPage):
         if isinstance(user, WorkbenchUser):
             self.redirect(self._address_after(user.grant))
             return
-        self._ask()
+        has_ended = ENDED in self.request.query_arguments
+        self._ask(wrong=_ENDED_LINK if has_ended else "")
 
     head = get
 

@@ -14,6 +14,7 @@ from tornado.web import HTTPError
 
 from vibeworkbench.errors import WorkbenchError
 from vibeworkbench.web.admission import Admission
+from vibeworkbench.web.credentials import token_of
 from vibeworkbench.web.failures import NotLoggedIn, failure_of
 from vibeworkbench.web.roles import Caller, Role
 
@@ -22,6 +23,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 _SECRETS = frozenset({"token", "_xsrf"})
 """Parameters of an address that no other address may repeat."""
+
+ENDED = "ended"
+"""Parameter of the login page's address: the reader comes by a link whose token opens nothing."""
 
 _environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
 
@@ -44,12 +48,18 @@ def content_security_policy() -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; {rest}"
 
 
-def login_address(base_url: str, asked: str) -> str:
-    """The login page's address, which leads back to the address ``asked``, without the secrets in its query."""
+def login_address(base_url: str, asked: str, *, has_ended: bool = False) -> str:
+    """The login page's address, which leads back to the address ``asked``, without the secrets in its query.
+
+    Args:
+        base_url: The server's.
+        asked: Path and query.
+        has_ended: Whether ``asked`` held a token that opens nothing: the login page says so.
+    """
     path, _, query = asked.partition("?")
     kept = [each for each in parse_qsl(query, keep_blank_values=True) if each[0] not in _SECRETS]
     target = f"{path}?{urlencode(kept)}" if kept else path
-    return f"{base_url}login?next={quote(target, safe='')}"
+    return f"{base_url}login?next={quote(target, safe='')}" + (f"&{ENDED}" if has_ended else "")
 
 
 class Page(Admission):
@@ -67,7 +77,10 @@ class Page(Admission):
         """
         if self.request.method not in {"GET", "HEAD"}:
             raise NotLoggedIn("Log in first.")
-        self.redirect(login_address(self.base_url, self.request.uri or self.base_url))
+        has_ended = token_of(self.request) is not None
+        if has_ended:
+            self.note_refusal(NotLoggedIn("This token opens nothing."))
+        self.redirect(login_address(self.base_url, self.request.uri or self.base_url, has_ended=has_ended))
 
     @property
     def content_security_policy(self) -> str:
