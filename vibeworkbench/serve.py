@@ -71,10 +71,14 @@ class WorkbenchServer(ServerApp):
         """Ours is the provider of identities; another one that was configured is asked by it."""
         chosen = self.identity_provider_class
         if not issubclass(chosen, WorkbenchIdentityProvider):
-            self.identity_provider_class = WorkbenchIdentityProvider
+            # By configuration, not by assignment: each later change of it sets all that stands in it anew.
+            ours = Config({"ServerApp": {"identity_provider_class": WorkbenchIdentityProvider}})
             if not chosen.__module__.startswith("jupyter_server."):
-                self.update_config(Config({"WorkbenchIdentityProvider": {"upstream_class": chosen}}))
+                ours.WorkbenchIdentityProvider.upstream_class = chosen
+            self.update_config(ours)
         super().init_configurables()
+        if not isinstance(self.identity_provider, WorkbenchIdentityProvider):
+            raise TypeError("the server's provider of identities is not ours, so that nobody would judge who may what")
 
     def _write_browser_open_file(self, url: str, fh: Any) -> None:
         # The browser that is opened is logged in; nobody else needs the token to be written down once more.

@@ -195,3 +195,17 @@ def test_whoever_may_not_write_says_nothing_in_relay(stage: Stage, caller: str) 
         with stage.http("operator") as client:
             assert client.post(path, json={"text": "from an operator"}).status_code == 200
         assert listener.recv(timeout=30) == "from an operator"
+
+
+def test_a_page_that_embeds_a_room_learns_nobody_s_name(stage: Stage) -> None:
+    """Narrowed callers are told how many watch, and not who."""
+    room = "vibeworkbench/api/rooms/ops-monitor-broadcast/main"
+    narrowed = stage.make_token("viewer", "room:ops-monitor-broadcast/main")
+    address = url(stage, "ops-monitor-broadcast/main")
+    with connect(address, additional_headers=stage.headers("admin"), proxy=None) as socket:
+        socket.recv(timeout=30)
+        with stage.http("viewer") as viewer:
+            assert viewer.get(room).json()["list"]
+            told = viewer.get(room, headers=narrowed.headers).json()
+    assert told["members"] >= 1
+    assert "list" not in told

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.serverapp import ServerApp
 from tornado.iostream import StreamClosedError
 from voila.configuration import VoilaConfiguration
-from voila.paths import collect_template_paths
+from voila.paths import collect_static_paths, collect_template_paths
+from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from vibeworkbench.dashboards.kernels import OwnedKernels
@@ -179,6 +181,14 @@ class VoilaFiles(Admission):
         raise NotFound("There is nothing at this address.")
 
 
+class VoilaStatic(JupyterHandler, MultiStaticFileHandler):  # type: ignore[misc]
+    """What Voila's pages load. Voila's own handler asks nobody who is there, so people of another provider got none."""
+
+
+class VoilaTemplates(JupyterHandler, TemplateStaticFileHandler):  # type: ignore[misc]
+    """The same of its templates."""
+
+
 def routes(server: ServerApp, voila: Voila) -> list[tuple[str, type[Any], dict[str, Any]]]:
     """Rows of the URL table, to stand before Voila's own.
 
@@ -190,7 +200,10 @@ def routes(server: ServerApp, voila: Voila) -> list[tuple[str, type[Any], dict[s
         "voila_configuration": configuration,
         "template_paths": collect_template_paths(["voila", "nbconvert"], configuration.template),
     }
+    static = collect_static_paths(["voila", "nbconvert"], configuration.template)
     return [
+        ("/voila/static/(.*)", VoilaStatic, {"paths": static}),
+        ("/voila/templates/(.*)", VoilaTemplates, {}),
         ("/voila/render/(.*)", VoilaPage, {**own, "voila": voila, "server": server}),
         ("/voila(?:/|/tree(/.*)?)?", VoilaList, {"voila": voila}),
         ("/voila/api/shutdown/([0-9A-Za-z-]+)", VoilaShutdown, {}),

@@ -357,7 +357,7 @@ class Rooms:
         return [self._body(key, extent) for key, extent in found], rest
 
     async def room(self, caller: Caller, key: RoomKey) -> RoomBody:
-        """One room with its members.
+        """One room with its members, whose names are no business of pages that embed it: of narrowed callers.
 
         Raises:
             NotFound: There is no such room.
@@ -369,9 +369,9 @@ class Rooms:
         if party.recording:
             extent = await self._database.read(lambda connection: records.extent_of(connection, key))
         hall = self._halls.get(key)
-        members = () if hall is None else members_of(hall.room)
         body = self._body(key, extent)
-        body.members_list = members
+        if caller.scope is None:
+            body.members_list = () if hall is None else members_of(hall.room)
         return body
 
     def _body(self, key: RoomKey, extent: records.Extent) -> RoomBody:
