@@ -61,8 +61,10 @@ def test_status_tells_version_caller_and_subsystems(client) -> None:
     assert body["roles"] == ["viewer", "analyst", "operator", "admin"]
     assert {name: part["state"] for name, part in body["subsystems"].items()} == {
         "storage": "ok",
+        "access": "ok",
         "rooms": "ok",
         "ops": "ok",
+        "dashboards": "ok",
         "schedules": "ok",
     }
 

@@ -120,6 +120,7 @@ def test_a_token_s_hash_is_defined_for_every_text() -> None:
     ("text", "field"),
     [
         ('roles = { "a b" = "viewer" }', "access.roles"),
+        ('roles = { "zoe\u0308" = "viewer" }', "access.roles"),
         ('[access.header]\nname = "X-User"', "access.header.trusted_proxies"),
         ('[access.header]\nname = "X User"\ntrusted_proxies = ["127.0.0.1"]', "access.header"),
         ('[access.header]\nname = "X-User"\ntrusted_proxies = ["10.0.0.1/8"]', "access.header.trusted_proxies"),

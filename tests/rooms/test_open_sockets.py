@@ -12,7 +12,7 @@ from vibeworkbench.rooms.socket import RoomSocket
 
 def handlers() -> list[RoomSocket]:
     """The open sockets' handlers, in this process."""
-    return [each for each in gc.get_objects() if isinstance(each, RoomSocket) and each.ws_connection is not None]
+    return [each for each in gc.get_objects() if issubclass(type(each), RoomSocket) and each.ws_connection is not None]
 
 
 async def test_the_request_has_ended_and_its_socket_is_read_on(site: Any) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from vibeworkbench.web.admission import Admission
 from vibeworkbench.web.failures import ErrorAnswer
 from vibeworkbench.web.handlers import ApiHandler
 from vibeworkbench.web.operation import JSON, Operation, operations_of
 from vibeworkbench.web.routes import PREFIX, Route
+from vibeworkbench.web.sockets import SocketHandler
 
 _SCHEMAS = "#/components/schemas/{name}"
 _ALWAYS = (500, 503)
@@ -74,7 +74,7 @@ def _operations(route: Route) -> Iterator[tuple[str, Operation]]:
 
 
 def _is_socket(route: Route) -> bool:
-    return issubclass(route.handler, Admission) and not issubclass(route.handler, ApiHandler)
+    return issubclass(route.handler, SocketHandler)
 
 
 def _kinds(operations: Iterable[Operation]) -> list[Any]:

@@ -106,7 +106,7 @@ class StatusHandler(_Handler):
         return StatusBody(
             version=self.server.version,
             caller=CallerBody(self.caller.name, self.caller.role.name, self.caller.scope is not None),
-            roles=[role.name for role in Role if self.caller.may(role)],
+            roles=[role.name for role in Role if role is not Role.ingest and self.caller.may(role)],
             subsystems={name: _body(part) for name, part in parts.items()},
         )
 
