@@ -60,7 +60,12 @@ _LIVE_AT = """
 })
 """
 _FIRST_PAINT = """
-() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null
+() => new Promise((seen) => {
+  const paint = (list) => list.getEntriesByName("first-contentful-paint")[0];
+  if (paint(performance)) seen(paint(performance).startTime);
+  else new PerformanceObserver((list) => paint(list) && seen(paint(list).startTime))
+    .observe({ type: "paint", buffered: true });
+})
 """
 
 
