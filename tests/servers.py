@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -51,14 +52,18 @@ class Server:
         return (self.data / "server.log").read_text("utf-8", "replace")
 
     def stop(self) -> int:
-        """It has ended after SIGTERM, or was killed when it did not; its exit code."""
+        """It has ended after SIGTERM; its exit code.
+
+        Raises:
+            RuntimeError: It did not, and was killed; the text holds where it hung.
+        """
         self.process.terminate()
         try:
             return self.process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.process.send_signal(signal.SIGABRT)  # Python says in the log where its threads are
             self.process.wait()
-            raise
+            raise RuntimeError("the server did not end:\n" + self.log()[-5000:]) from None
 
 
 def serve(data: Path, settings: str = "", *arguments: str, environment: Mapping[str, str] | None = None) -> Server:
@@ -74,6 +79,7 @@ def serve(data: Path, settings: str = "", *arguments: str, environment: Mapping[
     token = secrets.token_hex(16)
     own = {
         "VIBEWORKBENCH_TOKEN": token,
+        "PYTHONFAULTHANDLER": "1",
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_CONFIG_DIR": str(data / "config"),  # what its user has configured for Jupyter does not count here
     }
