@@ -360,24 +360,32 @@ def test_output_that_nobody_reads_is_no_failure(server, tmp_path):
     assert (run.returncode, run.stderr) == (0, b"")
 
 
+def in_the_foreground(command, env):
+    """The command, which hears Ctrl-C even when these tests run in the background of a shell, which do not."""
+    hearing = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", hearing, *command], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
 def test_ctrl_c_says_that_the_scan_goes_on(server, tmp_path, shell):
     listening = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     assert shell("targets", "add", "http", "silent", url, "--set", "timeout_s=4").returncode == 0
     command = [*COMMAND, "scan", "--source", "http"]
-    env = environment(server, tmp_path)
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+    with listening, in_the_foreground(command, environment(server, tmp_path)) as watching:
         first = watching.stderr.readline()
         assert first.startswith("full scan:")
         watching.send_signal(signal.SIGINT)
         _, rest = watching.communicate(timeout=60)
-    assert watching.returncode == 130
-    assert "goes on in the server" in rest
-    assert "--attach" in rest
-    finished = shell("scan", "--source", "http", "--attach")
-    assert finished.returncode == 0, finished.stderr
-    shell("targets", "remove", "silent", "--yes")
-    listening.close()
+        assert watching.returncode == 130
+        assert "goes on in the server" in rest
+        assert "--attach" in rest
+        finished = shell("scan", "--source", "http", "--attach")
+        assert finished.returncode == 0, finished.stderr
+        shell("targets", "remove", "silent", "--yes")
 
 
 @pytest.mark.parametrize(("changed", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
