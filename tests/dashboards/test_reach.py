@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -69,3 +70,17 @@ def test_a_dashboard_s_token_ends_with_what_it_is_for(server):
     address = f"{server.url.replace('http', 'ws', 1)}vibeworkbench/parties/dashboards/panel?token={token}"
     with connect(address, proxy=None) as again:
         assert end_of(again) == 4403
+
+
+def test_dashboards_published_at_once_are_all_there(server):
+    """Each publisher is told of its own, whoever else has just looked at the database."""
+    (server.data / "many.ipynb").write_text(notebook())
+    with server.http(server.grant("operator")) as http, ThreadPoolExecutor(12) as publishers:
+
+        def answered(number):
+            order = {"notebook": "many.ipynb", "name": f"many-{number}", "role": "viewer"}
+            return http.post("api/dashboards", json=order, headers={"Prefer": "respond-async"}, timeout=60).status_code
+
+        assert set(publishers.map(answered, range(24))) == {202}
+        for number in range(24):
+            http.delete(f"api/dashboards/many-{number}")

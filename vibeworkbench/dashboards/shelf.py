@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
@@ -34,6 +35,7 @@ class Shelf:
         self._files: OrderedDict[Key, Stored] = OrderedDict()
         self._held_bytes = 0
         self._listeners: list[Listener] = []
+        self._looking = asyncio.Lock()
 
     def listen(self, changed: Listener) -> None:
         """``changed`` gets the names of dashboards that are for others, run otherwise, need other rooms, or ended."""
@@ -50,6 +52,10 @@ class Shelf:
         Raises:
             Unavailable: The storage does not answer; the shelf is as it was.
         """
+        async with self._looking:  # else a look that began before a change might end after the one that saw it
+            return await self._look()
+
+    async def _look(self) -> frozenset[str]:
         stamps = await self._database.read(records.stamps)
         if stamps == {name: each.stamp for name, each in self._standings.items()}:
             return frozenset()
