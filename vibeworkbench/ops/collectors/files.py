@@ -1,6 +1,6 @@
 """Log files found by a glob and tailed: lines by level, each counted as new exactly once.
 
-A target's cursor (source ``files:NAME``) holds a mark for each file; see :mod:`vibeworkbench.ops.tail`. A full scan
+A target's cursor (source ``files:NAME``) holds a mark for each file; see :mod:`vibeworkbench.logs.tail`. A full scan
 counts what was read before again, as old; only new lines are occurrences.
 """
 
@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 
 from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.model import Look, LookState, Observation, Scope
-from vibeworkbench.ops.tail.follow import Tail, TailOrder, TailResult
-from vibeworkbench.ops.tail.levels import UNKNOWN, known_level
-from vibeworkbench.ops.tail.marks import cursor_of, marks_of
+from vibeworkbench.logs.tail.follow import Tail, TailOrder, TailResult
+from vibeworkbench.logs.tail.levels import UNKNOWN, known_level
+from vibeworkbench.logs.tail.marks import cursor_of, marks_of
 from vibeworkbench.settings import FilesTarget
 
 # The look ends itself before its limit: what was read until then is kept, and the next scan goes on.

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vibeworkbench.ops.machine.masking import masked
-from vibeworkbench.ops.tail.instants import instant_of
-from vibeworkbench.ops.tail.levels import TRACE, UNKNOWN, level_of
-from vibeworkbench.ops.tail.marks import OpenFile
+from vibeworkbench.masking import masked
+from vibeworkbench.logs.tail.instants import instant_of
+from vibeworkbench.logs.tail.levels import TRACE, UNKNOWN, level_of
+from vibeworkbench.logs.tail.marks import OpenFile
 
 LINE_BYTES = 2**20
 SAMPLES = 3

@@ -27,8 +27,8 @@ from itertools import islice
 
 from msgspec import structs
 
-from vibeworkbench.ops.tail.lines import Tally, read_lines
-from vibeworkbench.ops.tail.marks import Mark, OpenFile, opened, unchanged
+from vibeworkbench.logs.tail.lines import Tally, read_lines
+from vibeworkbench.logs.tail.marks import Mark, OpenFile, opened, unchanged
 
 _MOST_NAMES = 50_000
 _MOST_BESIDE = 50

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibeworkbench.ops.machine.masking import MASK, masked, masked_arguments
+from vibeworkbench.masking import MASK, masked, masked_arguments
 
 SECRET = "s3cr3tV4lue"
 

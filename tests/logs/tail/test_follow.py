@@ -19,8 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vibeworkbench.ops.tail.follow import Candidate, Tail, TailOrder, TailResult, candidates
-from vibeworkbench.ops.tail.marks import Mark, cursor_of, marks_of
+from vibeworkbench.logs.tail.follow import Candidate, Tail, TailOrder, TailResult, candidates
+from vibeworkbench.logs.tail.marks import Mark, cursor_of, marks_of
 
 
 def order(folder: Path, marks: Sequence[Mark], glob: str = "app.log*", **changes: Any) -> TailOrder:
@@ -313,7 +313,7 @@ def test_a_rotation_between_listing_and_opening(follower: Follower, tmp_path: Pa
         append(log, numbered(5, 1))
         return found
 
-    monkeypatch.setattr("vibeworkbench.ops.tail.follow.candidates", listed_before_rotating)
+    monkeypatch.setattr("vibeworkbench.logs.tail.follow.candidates", listed_before_rotating)
     first = follower.new()
     monkeypatch.undo()
     assert first + follower.new() == 3
@@ -332,7 +332,7 @@ def test_a_file_that_vanishes_before_it_is_opened(follower: Follower, tmp_path: 
         log.rename(tmp_path / "elsewhere")
         return found
 
-    monkeypatch.setattr("vibeworkbench.ops.tail.follow.candidates", listed_before_moving)
+    monkeypatch.setattr("vibeworkbench.logs.tail.follow.candidates", listed_before_moving)
     assert follower.read().refused == []
     monkeypatch.undo()
     (tmp_path / "elsewhere").rename(log)

@@ -1,0 +1,1 @@
+"""Containers: what runs in them, what it says, and how it fares."""

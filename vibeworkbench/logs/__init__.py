@@ -1,0 +1,1 @@
+"""Logs: raw lines come in, are kept, and are mined for templates."""
