@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vibeworkbench.masking import masked
 from vibeworkbench.logs.tail.instants import instant_of
 from vibeworkbench.logs.tail.levels import TRACE, UNKNOWN, level_of
 from vibeworkbench.logs.tail.marks import OpenFile
+from vibeworkbench.masking import masked
 
 LINE_BYTES = 2**20
 SAMPLES = 3

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from vibeworkbench.ops.collectors import LookOrder
-from vibeworkbench.ops.model import Look, LookState, Observation, Scope
 from vibeworkbench.logs.tail.follow import Tail, TailOrder, TailResult
 from vibeworkbench.logs.tail.levels import UNKNOWN, known_level
 from vibeworkbench.logs.tail.marks import cursor_of, marks_of
+from vibeworkbench.ops.collectors import LookOrder
+from vibeworkbench.ops.model import Look, LookState, Observation, Scope
 from vibeworkbench.settings import FilesTarget
 
 # The look ends itself before its limit: what was read until then is kept, and the next scan goes on.

@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
-from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.masking import masked_arguments
+from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.machine.procfs import PROC, ProcessStat, process_arguments, process_stats, process_user_id
 from vibeworkbench.ops.model import Look, LookState, Observation
 from vibeworkbench.settings import ProcessSettings
