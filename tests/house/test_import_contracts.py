@@ -25,6 +25,7 @@ FORBIDDEN = {
     "frameworks-at-the-edges": ("ops/service.py", "import tornado.ioloop"),
     "one-door-to-the-database": ("ops/checks/host.py", "import sqlalchemy"),
     "clients-meet-the-server-over-the-network": ("client/api.py", "import vibeworkbench.ops.wire.issues"),
+    "the-engine-knows-neither-side": ("engine/client.py", "import vibeworkbench.settings"),
     "the-server-knows-no-client": ("ops/service.py", "import vibeworkbench.client.api"),
     "the-shell-is-a-client": ("cli.py", "import vibeworkbench.ops.service"),
     "plugins-do-not-know-each-other": ("ops/collectors/host.py", "import vibeworkbench.ops.collectors.processes"),
