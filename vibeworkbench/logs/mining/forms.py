@@ -1,0 +1,180 @@
+"""The form of a masked message: its words one by one, each with how much it looks like a parameter. Pure.
+
+``user=<number> from "a b" took 3`` is read as atoms; a run of wildcards (a list of any length) is one atom, so is what
+stands in quotes. Messages of one statement in somebody's program have forms that differ in few atoms.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+
+from vibeworkbench.logs.masks import NAMES
+
+WILD = "<*>"
+MOST_ATOMS = 160
+"""Atoms of one form; what comes after them is one wildcard."""
+
+_ANY = "<(?:" + "|".join(NAMES) + r"|\*)>"
+_PLAIN = r"[^ \t\r\n\f\v,;|(){}\[\]\"'=:<>#]"
+_ATOM = re.compile(
+    rf"(?P<quoted>(?<![A-Za-z0-9])(?P<mark>[\"'])[^\"']{{1,200}}(?P=mark)(?![A-Za-z0-9]))"
+    rf"|\.{{2,}}"
+    rf"|(?P<wild>(?:(?!\.\.){_PLAIN})*{_ANY}(?:(?!\.\.){_PLAIN}|{_ANY})*)"
+    rf"|(?:(?!\.\.){_PLAIN})+|\S"
+)
+_LISTED = frozenset(",;:|/#&+-~")
+"""What may stand between wildcards of one list."""
+_SWITCHES = frozenset(("true", "false", "yes", "no", "on", "off"))
+"""Values that decide what a message means more often than they are its parameter."""
+_LONGEST_LIST = 60
+_WILD_IN = re.compile(_ANY)
+_NUMBERED = re.compile(r"[A-Za-z_-]*[A-Za-z]<number>[A-Za-z_-]*")
+_QUALIFIED = re.compile(r"[^.]+\.[^.]+\.[^.]")
+
+
+class Likeness(IntEnum):
+    """How much an atom looks like a parameter."""
+
+    punctuation = 0
+    word = 1
+    qualified = 2
+    weak = 3
+    wild = 4
+
+
+Key = tuple[str, ...]
+"""The atoms of a form; a wildcard is ``<*>`` whatever its name."""
+
+Shape = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A masked message, taken apart.
+
+    Attributes:
+        key: The atoms, wildcards as ``<*>``: equal keys are one form.
+        surface: How each atom was written, with the space before it, as templates show it.
+    """
+
+    key: Key
+    surface: tuple[str, ...]
+
+
+def form_of(text: str) -> Form:
+    """The form of a masked message."""
+    key: list[str] = []
+    surface: list[str] = []
+    end = 0
+    for found in _ATOM.finditer(text):
+        if len(key) >= MOST_ATOMS:
+            _append(key, surface, WILD, " <*>")
+            break
+        atom = found.group()
+        written = f" {atom}" if found.start() > end and key else atom
+        end = found.end()
+        _append(key, surface, _key_atom(atom), written)
+    return Form(tuple(key), tuple(surface))
+
+
+def _key_atom(atom: str) -> str:
+    """A numbered word like ``eth<number>`` stays what it is; all else that holds a wildcard is one."""
+    return WILD if _WILD_IN.search(atom) and not _NUMBERED.fullmatch(atom) else atom
+
+
+def _append(key: list[str], surface: list[str], atom: str, written: str) -> None:
+    if atom == WILD:
+        start = _list_start(key)
+        if start is not None:
+            surface[start] = _joined_list(surface[start:], written)
+            del key[start + 1 :], surface[start + 1 :]
+            return
+    elif atom == ")" and key[-3:] == [WILD, "(", WILD]:
+        surface[-3] = _joined_list(surface[-3:], written)
+        del key[-2:], surface[-2:]
+        return
+    key.append(atom)
+    surface.append(written)
+
+
+def _list_start(key: list[str]) -> int | None:
+    """Where the list begins that a wildcard at the end would continue."""
+    at = len(key)
+    while at and key[at - 1] in _LISTED:
+        at -= 1
+    return at - 1 if at and key[at - 1] == WILD else None
+
+
+def _joined_list(before: list[str], written: str) -> str:
+    whole = "".join((*before, written))
+    return whole if len(whole) <= _LONGEST_LIST else before[0]
+
+
+@lru_cache(maxsize=100_000)
+def likeness_of(key: Key) -> tuple[Likeness, ...]:
+    """How much each atom of a form looks like a parameter."""
+    return tuple(_likeness(key, at) for at in range(len(key)))
+
+
+@lru_cache(maxsize=100_000)
+def words_of(key: Key) -> int:
+    """How many plain words and names a form has."""
+    return sum(likeness in (Likeness.word, Likeness.qualified) for likeness in likeness_of(key))
+
+
+def _likeness(key: Key, at: int) -> Likeness:
+    atom = key[at]
+    if atom == WILD:
+        return Likeness.wild
+    if len(atom) > 1 and atom[0] in "\"'":
+        return Likeness.weak
+    if not any(character.isalnum() for character in atom):
+        return Likeness.punctuation
+    if atom.lower() in _SWITCHES:
+        return Likeness.word
+    if _NUMBERED.fullmatch(atom) or "/" in atom or "\\" in atom:
+        return Likeness.weak
+    if at > 1 and key[at - 1] == "=" and key[at - 2] not in ("=", "!", "<", ">"):
+        return Likeness.weak
+    if _QUALIFIED.match(atom):
+        return Likeness.qualified if atom.islower() else Likeness.weak
+    return Likeness.word
+
+
+def joined_surfaces(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """How a template shows the atoms of two forms of one pattern."""
+    return one if one == other else tuple(map(_joined_surface, one, other))
+
+
+def _joined_surface(one: str, other: str) -> str:
+    if one == other or other.strip() == WILD:
+        return one if one == other else other
+    space = " " if one.startswith(" ") and other.startswith(" ") else ""
+    one, other = one.strip(), other.strip()
+    if one == other:
+        return space + one
+    if one[0] == other[0] and one[0] in "\"'" and one[-1:] == other[-1:] == one[0] and len(one) > 1:
+        return f"{space}{one[0]}{WILD}{one[0]}"
+    return space + WILD
+
+
+def key_of(surface: tuple[str, ...]) -> Key:
+    """The key of a form whose atoms are written like that."""
+    return tuple(_key_atom(atom.lstrip(" ")) for atom in surface)
+
+
+def shape_of(key: Key) -> Shape:
+    """What forms must have in common to be one statement's: the number of atoms and where which punctuation stands."""
+    looks = likeness_of(key)
+    return len(key), *((at, atom) for at, atom in enumerate(key) if not looks[at])
+
+
+def shown(pattern: Key, surface: tuple[str, ...]) -> tuple[str, ...]:
+    """The surface with a wildcard wherever the pattern has one."""
+    return tuple(
+        written if atom != WILD or _WILD_IN.search(written) else (" " if written[0] == " " else "") + WILD
+        for atom, written in zip(pattern, surface, strict=True)
+    )
