@@ -2,7 +2,5 @@
 
 marks.py    where reading of a file has got to, and how its content is recognised again
 lines.py    complete lines of a file, counted by level
-levels.py   the level of one line
-instants.py when it says it was written
 follow.py   which file is which: the passes over a directory that has been rotated meanwhile
 """

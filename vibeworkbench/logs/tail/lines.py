@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vibeworkbench.logs.tail.instants import instant_of
-from vibeworkbench.logs.tail.levels import TRACE, UNKNOWN, level_of
+from vibeworkbench.logs.headers.instants import instant_of
+from vibeworkbench.logs.headers.levels import TRACE, UNKNOWN, level_of
 from vibeworkbench.logs.tail.marks import OpenFile
 from vibeworkbench.masking import masked
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from vibeworkbench.logs.tail.follow import Tail, TailOrder, TailResult
-from vibeworkbench.logs.tail.levels import UNKNOWN, known_level
+from vibeworkbench.logs.headers.levels import UNKNOWN, known_level
 from vibeworkbench.logs.tail.marks import cursor_of, marks_of
 from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.model import Look, LookState, Observation, Scope

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibeworkbench.logs.tail.instants import instant_of
+from vibeworkbench.logs.headers.instants import instant_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LOCAL = datetime(2026, 11, 21, 10).astimezone(UTC)

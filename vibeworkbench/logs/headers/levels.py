@@ -16,12 +16,13 @@ HEADER_BYTES = 512
 _ANSI = re.compile(rb"\x1b\[[0-9;]*m")
 
 _NAMES = {
-    "trace": "trace", "verbose": "trace", "finest": "trace", "finer": "trace",
+    "trace": "trace", "verbose": "trace", "v": "trace", "t": "trace", "finest": "trace", "finer": "trace",
     "debug": "debug", "dbg": "debug", "fine": "debug",
     "info": "info", "inf": "info", "information": "info", "informational": "info", "config": "info", "log": "info",
-    "notice": "notice",
+    "system": "info", "notice": "notice", "note": "notice",
     "warn": "warning", "warning": "warning", "wrn": "warning",
     "error": "error", "err": "error", "eror": "error", "severe": "error",
+    "failure": "error",
     "critical": "critical", "crit": "critical", "alert": "critical", "emerg": "critical", "emergency": "critical",
     "fatal": "fatal", "panic": "fatal", "dpanic": "fatal", "ftl": "fatal",
     "c": "critical", "i": "info", "w": "warning", "e": "error", "f": "fatal", "d": "debug",
@@ -119,19 +120,20 @@ def _json_level(line: bytes) -> str:
         record = _RECORDS.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):  # cut off, or only JSON at first sight
         found = _JSON_LEVEL.search(line, 0, 4096)
-        return _value_level(found[1].decode()) if found else UNKNOWN
+        return value_named(found[1].decode()) if found else UNKNOWN
     said = (record.level, record.severity, record.lvl, record.levelname, record.loglevel, record.log_level)
     others = (record.severity_text, record.otel_text, record.dotted, record.serilog, record.upper, record.s)
     for value in (*said, *others):
-        if value is not None and (level := _value_level(value)) != UNKNOWN:
+        if value is not None and (level := value_named(value)) != UNKNOWN:
             return level
     if isinstance(record.log, dict):
-        return _value_level(record.log.get("level"))
+        return value_named(record.log.get("level"))
     # What a container wrote: it shrinks with each level of nesting, so this ends.
     return level_of(record.log.encode("utf-8", "replace")) if isinstance(record.log, str) else UNKNOWN
 
 
-def _value_level(value: object) -> str:
+def value_named(value: object) -> str:
+    """The level that a field's value means: a word, or a number of syslog's or bunyan's scale; else ``unknown``."""
     if isinstance(value, str) and not (value.isdecimal() and len(value) <= 3):
         return known_level(value)
     if isinstance(value, int | str) and not isinstance(value, bool):

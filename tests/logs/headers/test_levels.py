@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibeworkbench.logs.tail.levels import UNKNOWN, known_level, level_of
+from vibeworkbench.logs.headers.levels import UNKNOWN, known_level, level_of
 
 LINES = {
     "python logging": (b"2026-11-22 10:00:00,123 - app.db - ERROR - no", "error"),
