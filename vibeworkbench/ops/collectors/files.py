@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from vibeworkbench.logs.tail.follow import Tail, TailOrder, TailResult
 from vibeworkbench.logs.headers.levels import UNKNOWN, known_level
+from vibeworkbench.logs.tail.follow import Tail, TailOrder, TailResult
 from vibeworkbench.logs.tail.marks import cursor_of, marks_of
 from vibeworkbench.ops.collectors import LookOrder
 from vibeworkbench.ops.model import Look, LookState, Observation, Scope
