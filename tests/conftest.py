@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_MS
 from tests.servers import Server, serve
 
 ROOT = Path(__file__).parents[1]
@@ -62,9 +63,10 @@ def chromium() -> str:
 
 @pytest.fixture(scope="module")
 async def browser(chromium: str) -> AsyncIterator[Any]:
-    """A headless Playwright browser (async API) on that Chromium."""
-    from playwright.async_api import async_playwright
+    """A headless Playwright browser (async API) on that Chromium; what is expected of its pages is waited for long."""
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield launched

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import httpx
 
-START_LIMIT_S = 60.0
-STOP_LIMIT_S = 30.0
+from tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Server:
         """A client below ``{url}vibeworkbench/``, with the admin's token or another one (``""``: none)."""
         token = self.token if token is None else token
         headers = {"Authorization": f"token {token}"} if token else {}
-        return httpx.Client(base_url=f"{self.url}vibeworkbench/", headers=headers, timeout=60)
+        return httpx.Client(base_url=f"{self.url}vibeworkbench/", headers=headers, timeout=PATIENCE_S)
 
     def grant(self, role: str, *scopes: str) -> str:
         """The text of a new token with this role, narrowed to ``scopes`` if there are any."""
@@ -59,7 +58,7 @@ class Server:
         """
         self.process.terminate()
         try:
-            return self.process.wait(STOP_LIMIT_S)
+            return self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)  # Python says in the log where its threads are
             self.process.wait()
@@ -88,7 +87,7 @@ def serve(data: Path, settings: str = "", *arguments: str, environment: Mapping[
         process = subprocess.Popen(
             command, env={**os.environ, **own, **(environment or {})}, cwd=data, stdout=log, stderr=log
         )
-    deadline = time.monotonic() + START_LIMIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
         left = runtime / f"vibeworkbench-{process.pid}.json"
         if left.exists():

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.patience import PATIENCE_S
+
 LIMIT_BYTES = 65536
 SETTINGS = f"[web]\nbody_bytes = {LIMIT_BYTES}\n"
 JSON = {"Content-Type": "application/json"}
@@ -284,7 +286,7 @@ def fields_of(said: dict, document: dict) -> list[str]:
 
 def connected(server) -> http.client.HTTPConnection:
     parts = urlsplit(server.url)
-    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE_S)
 
 
 def test_a_gigabyte_is_refused_before_it_is_sent(server) -> None:
@@ -330,7 +332,7 @@ def test_an_unknown_method_is_405(server) -> None:
 def test_garbage_on_the_socket_harms_nobody_else(server, client) -> None:
     """What is no HTTP is dropped."""
     parts = urlsplit(server.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as raw:
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE_S) as raw:
         raw.sendall(b"\x16\x03\x01\x00\xff garbage\r\n\r\n")
         raw.recv(4096)
     assert client.get("api/health/live").status_code == 200
@@ -338,7 +340,7 @@ def test_garbage_on_the_socket_harms_nobody_else(server, client) -> None:
 
 def test_a_cookie_session_needs_the_xsrf_header_to_write(server) -> None:
     """A page of another origin has the cookie sent along, but cannot read what to repeat."""
-    with httpx.Client(base_url=server.url, timeout=60, follow_redirects=False) as session:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, follow_redirects=False) as session:
         session.get("login")  # a page, which sets the cookie _xsrf
         session.get("login", params={"token": server.token})
         assert session.get("vibeworkbench/api/status").status_code == 200

@@ -46,7 +46,7 @@ PROOFS = (
     Proof("words", (PYTHON, "tools/words.py"), r"^\S+:\d+: "),
     Proof("documents", (PYTHON, "tools/documents.py"), r"^\S+:\d+: "),
     Proof("reference", (PYTHON, "tools/reference.py", "--check"), r"^\S+: "),
-    Proof("tests", (PYTHON, "tools/tests.py"), r"^(FAILED|ERROR|coverage:) ", limit_s=2400.0),
+    Proof("tests", (PYTHON, "tools/tests.py"), r"^(FAILED|ERROR|coverage:) ", limit_s=3600.0),
 )
 
 

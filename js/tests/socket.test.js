@@ -8,6 +8,8 @@ import { RoomServer } from "./room_server.js";
 
 /** Long enough never to happen within a test, and short enough to happen soon. */
 const NEVER = 600_000;
+/** Until what does not come counts as hanging, on a slow machine, too: as PATIENCE_S in tests/patience.py. */
+const PATIENCE = 240_000;
 const TIMING = {
   settle: 1,
   ping: NEVER,
@@ -79,7 +81,7 @@ class Member extends EventEmitter {
  * @param {(server: RoomServer, member: (...options: any[]) => Member) => Promise<void>} body
  */
 function behaviour(sentence, body) {
-  test(sentence, { timeout: 20_000 }, async (context) => {
+  test(sentence, { timeout: PATIENCE }, async (context) => {
     const server = await RoomServer.start();
     /** @type {Member[]} */
     const members = [];

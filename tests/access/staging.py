@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tests.databases import url_of
+from tests.patience import PATIENCE_S
 from vibeworkbench.access.model import Grant, Token, scope_from
 from vibeworkbench.access.service import Access, By, NewToken
 from vibeworkbench.settings import AccessSettings
@@ -54,7 +55,7 @@ class Stage:
 
     async def told(self) -> frozenset[str]:
         """The identities of the next call of a listener."""
-        return await asyncio.wait_for(self._told.get(), 30)
+        return await asyncio.wait_for(self._told.get(), PATIENCE_S)
 
     def forget_told(self) -> None:
         """Nothing was told so far."""

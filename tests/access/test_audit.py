@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.access.staging import ADMIN, BY, NOON, PASSWORD, Clock, Stage, staged, texts_in
+from tests.patience import PATIENCE_S
 from vibeworkbench.access import audit
 from vibeworkbench.access.audit import MANY, SPREAD
 from vibeworkbench.access.audit_records import AuditEntry, AuditFilter, page
@@ -202,10 +203,10 @@ async def test_the_record_is_written_by_itself_and_trouble_is_logged_once(
     stage.execute(AWAY)
     stage.access.note(REFUSED)
     for _ in range(3):
-        await asyncio.wait_for(tried.get(), 30)
+        await asyncio.wait_for(tried.get(), PATIENCE_S)
     stage.execute(BACK)
     while not await stage.database.read(lambda connection: page(connection, ALL, None, 10)):
-        await asyncio.wait_for(tried.get(), 30)
+        await asyncio.wait_for(tried.get(), PATIENCE_S)
     assert len([each for each in caplog.records if each.getMessage().startswith("audit:")]) == 1
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import START_LIMIT_S, Server
+from tests.patience import PATIENCE_S
+from tests.servers import Server
 
 OURS = """
 c.ServerApp.identity_provider_class = "vibeworkbench.web.provider.WorkbenchIdentityProvider"
@@ -46,7 +47,7 @@ def jupyter_server(tmp_path: Path) -> Iterator[Starter]:
                 stderr=log,
             )
         left = tmp_path / "runtime" / f"vibeworkbench-{process.pid}.json"
-        deadline = time.monotonic() + START_LIMIT_S
+        deadline = time.monotonic() + PATIENCE_S
         while not left.exists():
             try:
                 process.wait(0.05)

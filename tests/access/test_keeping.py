@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.access.staging import ADMIN, AWAY, BACK, BY, PASSWORD, Stage, staged
+from tests.patience import PATIENCE_S
 from vibeworkbench.errors import Unavailable
 from vibeworkbench.web.roles import Role
 
@@ -16,7 +17,7 @@ from vibeworkbench.web.roles import Role
 async def until_known(stage: Stage, text: str) -> None:
     """The server has looked at the database often enough to know the token."""
     while stage.access.by_token(text) is None:
-        await asyncio.wait_for(stage.access._keeper._refresh(), 30)
+        await asyncio.wait_for(stage.access._keeper._refresh(), PATIENCE_S)
 
 
 async def test_what_one_server_changes_the_other_knows(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import httpx
 import nbformat
 import pytest
 
+from tests.patience import LONG_S, PATIENCE_S
 from tests.web.test_provider import jupyter
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 CLUB = """
 from jupyter_server.auth import IdentityProvider, User
@@ -40,7 +41,7 @@ def test_a_notebook_is_rendered_with_its_publishers_right_and_never_the_servers(
     )
     with jupyter(tmp_path, *chosen, PYTHONPATH=str(tmp_path)) as server:
         url = json.loads(server.left("vibeworkbench-{pid}.json").read_bytes())["url"]
-        with httpx.Client(base_url=url, timeout=120) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
             answer = client.post("vibeworkbench/api/dashboards", json=asked, headers={"X-Member": "vera"})
             assert answer.status_code == 403
             answer = client.post("vibeworkbench/api/dashboards", json=asked, headers={"X-Member": "olga"})

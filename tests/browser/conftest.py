@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.patience import PATIENCE_MS, PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "notebooks" / "dashboards" / "operations.ipynb"
 OWN = "vibeworkbench"
@@ -65,13 +67,13 @@ class Reader:
         await self._choose_theme(theme)
         kernel = self._kernel_answered()
         await self.page.goto(f"{self.url}lab/tree/operations.ipynb?token={self.token}")
-        await asyncio.wait_for(kernel, 90)
+        await asyncio.wait_for(kernel, PATIENCE_S)
         await self.page.locator(".jp-Notebook .jp-CodeCell").first.click()
         await self.page.keyboard.press("Shift+Enter")
         await self.ready()
 
     async def _choose_theme(self, theme: str) -> None:
-        async with httpx.AsyncClient(headers={"Authorization": f"token {self.token}"}) as client:
+        async with httpx.AsyncClient(headers={"Authorization": f"token {self.token}"}, timeout=PATIENCE_S) as client:
             themes = f"{self.url}lab/api/settings/@jupyterlab/apputils-extension:themes"
             (await client.put(themes, json={"raw": json.dumps({"theme": theme})})).raise_for_status()
 
@@ -101,7 +103,7 @@ class Reader:
 
     async def ready(self) -> None:
         """The panel shows what the server knows."""
-        await self.page.locator(".vw-issues").wait_for(timeout=90_000)
+        await self.page.locator(".vw-issues").wait_for()
 
     def row(self, subject: str) -> Any:
         """The issue about ``subject`` in the panel's list."""
@@ -113,7 +115,7 @@ class Reader:
         before = await last.get_attribute("data-scan") if await last.count() else ""
         await self.page.get_by_role("button", name=label, exact=True).click()
         await self.page.locator(".vw-progress [role=progressbar]").wait_for()
-        await self.page.locator(".vw-progress").wait_for(state="detached", timeout=60_000)
+        await self.page.locator(".vw-progress").wait_for(state="detached")
         assert await last.get_attribute("data-scan") != before
 
     async def show(self, state: str) -> None:
@@ -132,8 +134,8 @@ async def reader(browser: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Aw
 
     async def one(server: Any, url: str | None = None, token: str = "", **context: Any) -> Reader:
         opened = await browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **context})
+        opened.set_default_timeout(PATIENCE_MS)
         person = Reader(server, await opened.new_page(), url or server.url, token or server.token)
-        person.page.set_default_timeout(30_000)
         person.listen()
         readers.append(person)
         return person

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.patience import PATIENCE_S
+
 OUTSIDE = frozenset({"connected", "snapshot", "presence", "gap", "error"})
 """Frames that are not part of the room's history."""
 AT_ONCE = 50
@@ -63,7 +65,7 @@ async def main(address: str, count: int) -> None:
 
         async def come(viewer: Viewer) -> None:
             async with door:
-                connection = connect(address, additional_headers=headers, compression=None, open_timeout=60)
+                connection = connect(address, additional_headers=headers, compression=None, open_timeout=PATIENCE_S)
                 socket = await leaving.enter_async_context(connection)
                 watching.create_task(viewer.watch(socket))
                 await viewer.is_in.wait()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from playwright.async_api import expect
 
 from tests.browser.conftest import Reader, publish
-
-expect.set_options(timeout=30_000)  # how long a page may take on a machine that does much else
 
 WIDGETS = '''
 import anywidget, traitlets, ipywidgets as w
@@ -111,9 +110,14 @@ PAGES = {
 
 
 def publish_pages(server: Any, *names: str) -> None:
-    """The server has these pages."""
-    for name in names:
+    """The server has these pages; it renders several at the same time."""
+
+    def one(name: str) -> None:
         publish(server, notebook=f"{name}.ipynb", content=notebook(*PAGES[name]))
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        for done in [threads.submit(one, name) for name in names]:
+            done.result()
 
 
 def notebook(*sources: str) -> str:

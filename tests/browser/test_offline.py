@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import publish
+from tests.patience import LONG_S, PATIENCE_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 SAID = r"$\frac{1}{2}$"
 CODE = f"""
@@ -62,7 +63,7 @@ async def test_voila_draws_formulas(formulas: Any, reader: Any) -> None:
     await asyncio.to_thread(publish, formulas, wait=False, notebook="formulas.ipynb", interactive=True)
     person = await reader(formulas)
     await person.page.goto(f"{person.url}voila/render/formulas.ipynb?token={person.token}")
-    await person.page.wait_for_function(f"({DRAWN})() === 3", timeout=90_000)
+    await person.page.wait_for_function(f"({DRAWN})() === 3")
     await person.page.wait_for_function(f"({FONTS})() > 0")
 
 
@@ -71,8 +72,8 @@ async def test_lab_draws_formulas(formulas: Any, reader: Any) -> None:
     person = await reader(formulas)
     kernel = kernel_answered(person.page)
     await person.page.goto(f"{person.url}lab/tree/formulas.ipynb?token={person.token}")
-    await asyncio.wait_for(kernel, 90)
+    await asyncio.wait_for(kernel, PATIENCE_S)
     await person.page.locator(".jp-Notebook .jp-CodeCell").first.click()
     await person.page.keyboard.press("Shift+Enter")
-    await person.page.wait_for_function(f"({DRAWN})() === 3", timeout=90_000)
+    await person.page.wait_for_function(f"({DRAWN})() === 3")
     await person.page.wait_for_function(f"({FONTS})() > 0")

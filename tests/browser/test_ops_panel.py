@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+from tests.patience import LONG_S
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 
 @pytest.mark.parametrize("face", ["lab", "voila"])
@@ -57,7 +59,7 @@ async def test_a_full_disk_is_an_issue_until_it_has_room_again(
     await expect(person.quality()).to_contain_text("Reconnecting")
     port = str(urlsplit(full.url).port)
     again = workbench(settings_of(), "--port", port, data=full.data)
-    await expect(person.quality()).to_contain_text("Live", timeout=60_000)
+    await expect(person.quality()).to_contain_text("Live")
     with again.http() as client:
         assert client.post("api/ops/scan", json={"scope": "full"}).status_code == 200
     await expect(person.row("mount:/")).to_have_count(0)
@@ -85,7 +87,7 @@ async def test_what_happens_while_the_network_is_cut_is_seen_when_it_is_back(
     await expect(person.row("http:shop")).to_have_count(0)
 
     network.mend()
-    await expect(person.quality()).to_contain_text("Live", timeout=60_000)
+    await expect(person.quality()).to_contain_text("Live")
     await expect(person.row("http:shop")).to_contain_text("open")
 
 

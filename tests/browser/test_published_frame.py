@@ -12,13 +12,12 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import publish
 from tests.browser.gallery import ONLY_ANYWIDGETS, WAITING, WIDGETS, notebook, opened, publish_pages
+from tests.patience import LONG_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 
 NOT_WAITING = {"Prefer": "respond-async"}
-RENDER_MS = 90_000
-"""A render starts a kernel, on a machine that does much else."""
 
 
 def rerender(asked: Any, name: str) -> None:
@@ -50,7 +49,7 @@ async def test_the_page_says_that_it_reconnects_and_that_it_is_back(gallery: Any
     network.cut()
     await expect(page.locator("#vw-connection")).to_contain_text("Reconnecting")
     network.mend()
-    await expect(page.locator("#vw-connection")).to_contain_text("Live", timeout=60_000)
+    await expect(page.locator("#vw-connection")).to_contain_text("Live")
     await expect(page.locator("#vw-voice")).to_have_text("Live")
 
 
@@ -71,7 +70,7 @@ async def test_a_refresh_that_failed_is_said_and_the_page_stays(gallery: Any, re
     page = await opened(person, "turning")
     failing = {"notebook": "turning.ipynb", "content": notebook("raise RuntimeError('a secret')")}
     assert asked.post("api/dashboards", json=failing, headers=NOT_WAITING).status_code == 202
-    await expect(page.locator(".vw-as-of")).to_contain_text("the latest refresh failed", timeout=RENDER_MS)
+    await expect(page.locator(".vw-as-of")).to_contain_text("the latest refresh failed")
     await expect(page.locator(".counter")).to_be_visible()
     assert "secret" not in await page.content()
 
@@ -88,7 +87,7 @@ async def test_a_page_that_is_not_there_yet_comes_by_itself(
     page = await opened(person, "late")
     await expect(page.get_by_role("heading", name="Not ready yet")).to_be_visible()
     (tmp_path / "go").touch()
-    await expect(page.locator(".counter")).to_have_text("7 true 3", timeout=RENDER_MS)
+    await expect(page.locator(".counter")).to_have_text("7 true 3")
 
 
 async def test_a_newer_page_is_shown_by_itself_at_the_same_place(gallery: Any, reader: Any, asked: Any) -> None:
@@ -100,7 +99,7 @@ async def test_a_newer_page_is_shown_by_itself_at_the_same_place(gallery: Any, r
         before = await as_of.get_attribute("datetime")
         await page.evaluate("scrollTo(0, 2500)")
         rerender(asked, "tall")
-        await expect(as_of).not_to_have_attribute("datetime", before, timeout=RENDER_MS)
+        await expect(as_of).not_to_have_attribute("datetime", before)
         await expect(page.locator("#vw-toast")).to_have_text("A newer version is shown.")
         await page.wait_for_function("scrollY === 2500")
         await expect(page.locator("#vw-connection")).to_contain_text("Live")
@@ -114,7 +113,7 @@ async def test_a_reader_who_types_is_asked_first(gallery: Any, reader: Any, aske
     before = await page.locator(".vw-as-of time").get_attribute("datetime")
     await page.locator(".widget-text input").first.fill("5")
     rerender(asked, "controls")
-    await expect(page.locator("#vw-newer")).to_be_visible(timeout=RENDER_MS)
+    await expect(page.locator("#vw-newer")).to_be_visible()
     await expect(page.locator(".widget-text input").first).to_have_value("5")
     await page.locator(".widget-text input").first.blur()
     await expect(page.locator(".vw-as-of time")).not_to_have_attribute("datetime", before)

@@ -12,8 +12,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.gallery import opened, publish_pages
+from tests.patience import LONG_S, PATIENCE_MS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 PAINTED = "performance.getEntriesByName('first-contentful-paint').length"
 
@@ -84,8 +85,8 @@ async def test_plotly_s_figures_are_drawn_by_the_page(gallery: Any, reader: Any)
     """As an output and as a widget, under the same policy."""
     person = await reader(gallery, token=gallery.grant("viewer"))
     page = await opened(person, "figures")
-    await expect(page.locator(".scatterlayer .trace")).to_have_count(1, timeout=60_000)
-    await expect(page.locator(".barlayer .trace")).to_have_count(1, timeout=60_000)
+    await expect(page.locator(".scatterlayer .trace")).to_have_count(1)
+    await expect(page.locator(".barlayer .trace")).to_have_count(1)
     await kept_its_promises(page)
 
 
@@ -126,6 +127,7 @@ async def test_a_page_is_painted_at_once_where_every_other_host_is_silent(
     """Behind a firewall that drops: a proxy that accepts and never answers stands for all but the server."""
     proxy = {"server": f"http://127.0.0.1:{black_hole.port}", "bypass": "127.0.0.1"}
     context = await browser.new_context(proxy=proxy)
+    context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()
     url = f"{gallery.url}vibeworkbench/dashboards/hostile?token={gallery.grant('viewer')}"
     await page.goto(url, wait_until="load")

@@ -14,9 +14,10 @@ import pytest
 from playwright.async_api import Error, expect
 
 from tests.dashboards.voila_staging import ends, execute, kernels, person, printed, publish, replies, write_notebook
+from tests.patience import LONG_S
 from tests.servers import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 NOTEBOOK = """
 import ipywidgets
@@ -49,7 +50,7 @@ async def opened(reader: Any, server: Server, role: str = "viewer", **context: A
     token = person(server, role).token
     someone = await reader(server, token=token, **context)
     await someone.page.goto(f"{someone.url}voila/render/live.ipynb?token={token}")
-    await someone.page.locator(SLIDER).first.wait_for(timeout=90_000)
+    await someone.page.locator(SLIDER).first.wait_for()
     return someone
 
 
@@ -132,10 +133,10 @@ async def test_a_page_whose_kernel_died_says_so_and_comes_back(stage: Any, reade
         heard = await asyncio.to_thread(replies, admin, execute("import os; print(os.getpid())"))
     os.kill(int(printed(heard)), signal.SIGKILL)
     notice = page.get_by_role("alert")
-    await expect(notice).to_contain_text("no longer live", timeout=60_000)
+    await expect(notice).to_contain_text("no longer live")
     await page.screenshot(path=tmp_path / "ended.png")
     await notice.get_by_role("button", name="Reload").click()
-    await page.locator(SLIDER).first.wait_for(timeout=90_000)
+    await page.locator(SLIDER).first.wait_for()
     await expect(page.locator(".vw-voila-lost")).to_have_count(0)
 
 
@@ -149,10 +150,10 @@ async def test_a_page_says_that_the_server_is_away_and_goes_on_when_it_is_back(
     page = someone.page
     someone.network_is_cut = True
     network.cut()
-    await expect(lost(page, "unreachable")).to_contain_text("cannot be reached", timeout=60_000)
+    await expect(lost(page, "unreachable")).to_contain_text("cannot be reached")
     await expect(page.get_by_role("status")).to_be_visible()
     network.mend()
-    await expect(page.locator(".vw-voila-lost")).to_have_count(0, timeout=60_000)
+    await expect(page.locator(".vw-voila-lost")).to_have_count(0)
     await page.locator(SLIDER).first.focus()
     await page.keyboard.press("ArrowRight")
     await expect(page.get_by_text("moved to 2")).to_be_visible()
@@ -165,12 +166,12 @@ async def test_a_page_whose_reader_lost_the_right_says_so(stage: Any, reader: An
         made = admin.post("api/tokens", json={"role": "viewer"}).json()
         someone = await reader(server, token=made["token"])
         await someone.page.goto(f"{someone.url}voila/render/live.ipynb?token={made['token']}")
-        await someone.page.locator(SLIDER).first.wait_for(timeout=90_000)
+        await someone.page.locator(SLIDER).first.wait_for()
         someone.network_is_cut = True
         kernel = await kernel_of(someone.page)
         with ends(server) as ended:
             assert admin.delete(f"api/tokens/{made['id']}").is_success
-            await expect(lost(someone.page, "rights")).to_contain_text("no longer logged in", timeout=60_000)
+            await expect(lost(someone.page, "rights")).to_contain_text("no longer logged in")
             await asyncio.to_thread(ended.wait_for, kernel)
 
 
@@ -185,7 +186,7 @@ async def test_a_page_without_room_says_so_and_comes_when_there_is_some(stage: A
     await expect(second.page.get_by_text("tries again by itself")).to_be_visible()
     await second.page.screenshot(path=tmp_path / "no-room.png")
     await first.page.goto("about:blank")
-    await second.page.locator(SLIDER).first.wait_for(timeout=90_000)
+    await second.page.locator(SLIDER).first.wait_for()
 
 
 @pytest.fixture

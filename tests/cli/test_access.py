@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 from vibeworkbench.client import ClientError, connect
 from vibeworkbench.client.errors import Conflict, NotFound
@@ -46,7 +47,7 @@ def shell(environment: dict[str, str]) -> Shell:
             text=True,
             env={**environment, **changed},
             input=given,
-            timeout=100,
+            timeout=PATIENCE_S,
         )
 
     return run
@@ -142,7 +143,7 @@ def test_a_person_at_a_terminal_is_asked_for_the_password(environment: dict[str,
         while not shown.endswith(prompt):
             shown += os.read(ours, 1024)
         os.write(ours, f"{PASSWORD}\n".encode())
-    answer, _ = asked.communicate(timeout=60)
+    answer, _ = asked.communicate(timeout=PATIENCE_S)
     with contextlib.suppress(OSError):  # how Linux says that the other end is closed
         shown += os.read(ours, 4096)
     os.close(ours)

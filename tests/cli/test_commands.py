@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.proxy import proxy_to
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "vibeworkbench"]
@@ -43,7 +44,7 @@ def shell(server, tmp_path):
             text=True,
             env=environment(server, tmp_path, **changed),
             stdin=subprocess.DEVNULL,
-            timeout=100,
+            timeout=PATIENCE_S,
         )
 
     return run
@@ -339,7 +340,7 @@ def test_a_reader_that_has_enough_is_no_failure_even_when_nothing_more_is_said(s
         capture_output=True,
         text=True,
         env=environment(server, tmp_path),
-        timeout=100,
+        timeout=PATIENCE_S,
     )
     assert json.loads(run.stdout)["type"]
     assert (run.returncode, run.stderr) == (0, "")
@@ -354,7 +355,7 @@ def test_output_that_nobody_reads_is_no_failure(server, tmp_path):
         stdout=write,
         stderr=subprocess.PIPE,
         env=environment(server, tmp_path),
-        timeout=100,
+        timeout=PATIENCE_S,
     )
     os.close(write)
     assert (run.returncode, run.stderr) == (0, b"")
@@ -379,7 +380,7 @@ def test_ctrl_c_says_that_the_scan_goes_on(server, tmp_path, shell):
         first = watching.stderr.readline()
         assert first.startswith("full scan:")
         watching.send_signal(signal.SIGINT)
-        _, rest = watching.communicate(timeout=60)
+        _, rest = watching.communicate(timeout=PATIENCE_S)
         assert watching.returncode == 130
         assert "goes on in the server" in rest
         assert "--attach" in rest
@@ -453,6 +454,6 @@ def on_terminal(command: list[str], env: dict[str, str]) -> str:
                 text += os.read(ours, 65536)
             except OSError:  # the last one who had the terminal open is gone
                 break
-        process.wait(60)
+        process.wait(PATIENCE_S)
     os.close(ours)
     return text.decode()

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.patience import PATIENCE_S
 from vibeworkbench.cli.start import _command, notebooks
 
 COMMAND = [sys.executable, "-m", "vibeworkbench", "start", "--no-browser", "--port", "0"]
@@ -45,14 +46,16 @@ def test_it_serves_scans_says_where_everything_is_and_ends_with_ctrl_c(tmp_path,
         text = "".join(lines)
         lab = re.search(r"JupyterLab +(http://\S+/)lab\?token=a-token", text)
         assert lab, text
-        answered = httpx.get(f"{lab[1]}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"})
+        answered = httpx.get(
+            f"{lab[1]}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"}, timeout=PATIENCE_S
+        )
         assert [scan["status"] for scan in answered.json()["items"]] == ["completed"]
         dashboards = ("vibeworkbench/dashboards/operations", "voila/render/dashboards/operations.ipynb")
         for page in ("lab", "lab/tree/tour.ipynb", *dashboards):
             assert f"{lab[1]}{page}?token=a-token" in text
-        assert httpx.get(f"{lab[1]}lab?token=a-token", follow_redirects=True).status_code == 200
+        assert httpx.get(f"{lab[1]}lab?token=a-token", follow_redirects=True, timeout=PATIENCE_S).status_code == 200
         started.send_signal(signal.SIGINT)
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE_S)
     assert started.returncode == 0
     assert "Full scan completed" in text
     assert "Warning" not in text
@@ -66,10 +69,12 @@ def test_without_a_scan_there_is_none(tmp_path, environment):
     ) as started:
         text = "".join(iter(started.stdout.readline, "Ctrl-C stops the server.\n"))
         root = re.search(r"(http://\S+/)lab\?", text)[1]
-        answered = httpx.get(f"{root}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"})
+        answered = httpx.get(
+            f"{root}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"}, timeout=PATIENCE_S
+        )
         assert answered.json()["items"] == []
         started.terminate()
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE_S)
 
 
 def test_a_port_that_is_taken_is_a_sentence(tmp_path, environment):
@@ -77,7 +82,7 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path, environment):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         command = [*COMMAND[:-1], str(taken.getsockname()[1]), "--data", str(tmp_path / "data")]
-        run = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60)
+        run = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
     assert run.returncode == 4
     assert re.search(r"^vibeworkbench: port \d+ of 127.0.0.1: ", run.stderr, re.MULTILINE)
     assert "Traceback" not in run.stderr
@@ -93,7 +98,7 @@ def test_a_data_directory_that_cannot_be_is_a_sentence(tmp_path, environment, co
         capture_output=True,
         text=True,
         env=environment,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert run.returncode == 4
     assert run.stderr == f"vibeworkbench: the data directory {impossible} cannot be used: Not a directory\n"
@@ -102,11 +107,16 @@ def test_a_data_directory_that_cannot_be_is_a_sentence(tmp_path, environment, co
 def test_storage_that_fails_while_the_server_starts_is_a_sentence(tmp_path, environment):
     data = tmp_path / "data"
     ours = [*COMMAND[:3], "db", "upgrade", "--data", str(data)]
-    subprocess.run(ours, check=True, capture_output=True, env=environment, timeout=60)
+    subprocess.run(ours, check=True, capture_output=True, env=environment, timeout=PATIENCE_S)
     with closing(sqlite3.connect(data / "state.db")) as damaged:
         damaged.execute("DROP TABLE scan")
     run = subprocess.run(
-        [*COMMAND, "--data", str(data)], check=False, capture_output=True, text=True, env=environment, timeout=60
+        [*COMMAND, "--data", str(data)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=PATIENCE_S,
     )
     assert run.returncode == 4
     assert re.fullmatch(r"vibeworkbench: the storage cannot be used now: .*\n", run.stderr)

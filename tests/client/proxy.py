@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.patience import PATIENCE_S
+
 REFUSAL = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -39,7 +41,7 @@ class Proxy:
                 writer.transport.abort()
             return len(cut)
 
-        return asyncio.run_coroutine_threadsafe(abort(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(abort(), self._loop).result(PATIENCE_S)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -88,7 +90,7 @@ def proxy_to(url: str) -> Iterator[Proxy]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    ready.wait(10)
+    ready.wait(PATIENCE_S)
     try:
         yield proxy
     finally:

@@ -16,6 +16,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
+from tests.patience import PATIENCE_S
 from vibeworkbench.client.discovery import Address
 
 
@@ -40,7 +41,7 @@ class ScriptedRoom:
         async def run() -> Any:
             return act()
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE_S)
 
     def say(self, *texts: str) -> None:
         """Each text is a message of the room, to everybody there."""
@@ -91,7 +92,7 @@ class ScriptedRoom:
     def wait(self, predicate: Any) -> None:
         """Returns when ``predicate`` holds."""
         with self.changed:
-            assert self.changed.wait_for(predicate, 20)
+            assert self.changed.wait_for(predicate, PATIENCE_S)
 
     def note(self) -> None:
         """Whoever waits looks again."""
@@ -204,7 +205,7 @@ def scripted_room() -> Iterator[tuple[ScriptedRoom, Address]]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    served.wait(10)
+    served.wait(PATIENCE_S)
     try:
         yield room, Address(f"http://127.0.0.1:{sockets[0].getsockname()[1]}/")
     finally:

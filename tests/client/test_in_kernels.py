@@ -13,6 +13,8 @@ import pytest
 from nbclient import NotebookClient
 from websockets.sync.client import connect as open_socket
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -24,28 +26,29 @@ def server(start_server):
 def outputs(cells: list[str], environment: dict[str, str]) -> list[list[dict]]:
     """What each cell left, run one after the other in one kernel."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=PATIENCE_S, kernel_name="python3")
     client.execute(env={**os.environ, **environment})
     return [cell.outputs for cell in notebook.cells]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the packages that start the kernel
-def test_a_scan_in_a_notebook_shows_its_result_and_leaves_no_progress_behind(server):
+def test_a_scan_in_a_notebook_shows_its_result_and_leaves_no_progress_behind(server, closed_port):
     environment = {"VIBEWORKBENCH_URL": server.url, "VIBEWORKBENCH_TOKEN": server.token}
     cells = [
         "from vibeworkbench import connect\nwb = connect()",
+        f"_ = wb.targets.add('tcp', name='shut', host='127.0.0.1', port={closed_port}, timeout_s=2)",
         "wb.scan('full')",
         "wb.issues()",
         "wb.issues().to_df()",
     ]
-    _, scan, issues, frame = outputs(cells, environment)
+    *_, scan, issues, frame = outputs(cells, environment)
     assert not [each for each in [*scan, *issues, *frame] if each.output_type in {"stream", "error"}]
     progress, result = scan
     assert progress.output_type == "display_data"
     assert progress.data == {"text/html": ""}, "the bar is cleared when the result stands"
     assert "completed" in result.data["text/html"]
     assert result.data["text/plain"].startswith("<scan ")
-    assert "issues" in issues[0].data["text/html"]
+    assert "tcp:shut" in issues[0].data["text/html"]
     assert "text/html" in frame[0].data
 
 
@@ -56,7 +59,7 @@ def test_a_kernel_of_the_server_finds_its_server_without_being_told(server):
         kernel = http.post(f"{server.url}api/kernels", json={"name": "python3"}).json()
         url = f"ws{server.url.removeprefix('http')}api/kernels/{kernel['id']}/channels"
         code = "from vibeworkbench import connect; wb = connect(); print(wb.url, wb.status().caller.role)"
-        with open_socket(url, additional_headers=headers, compression=None) as channels:
+        with open_socket(url, additional_headers=headers, compression=None, open_timeout=PATIENCE_S) as channels:
             channels.send(json.dumps(execute_request(code)))
             text = printed(channels)
         http.delete(f"{server.url}api/kernels/{kernel['id']}")

@@ -8,14 +8,15 @@ from dataclasses import replace
 import pytest
 
 from tests.client.scripted_room import ScriptedRoom, scripted_room
+from tests.patience import PATIENCE_S
 from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.errors import RoomClosed, Unreachable
 from vibeworkbench.client.rooms import Connection, Message, RoomSubscription, Timing
 
 QUICK = Timing(
     ping_s=0.1,
-    pong_s=0.4,
-    handshake_s=5.0,
+    pong_s=PATIENCE_S,
+    handshake_s=PATIENCE_S,
     backoff_base_s=0.02,
     backoff_cap_s=0.1,
     stable_s=0.0,
@@ -39,7 +40,7 @@ def texts(subscription: RoomSubscription, count: int) -> list[str]:
     """The next ``count`` notes, whatever else comes between."""
     found: list[str] = []
     while len(found) < count:
-        message = subscription.next(20)
+        message = subscription.next(PATIENCE_S)
         assert message is not None, f"only {found}"
         if message.type == "note":
             found.append(message.data["text"])
@@ -49,7 +50,7 @@ def texts(subscription: RoomSubscription, count: int) -> list[str]:
 def until(subscription: RoomSubscription, kind: str) -> Message:
     """The next message of type ``kind``."""
     while True:
-        message = subscription.next(20)
+        message = subscription.next(PATIENCE_S)
         assert message is not None
         if message.type == kind:
             return message
@@ -66,7 +67,7 @@ def test_a_new_member_gets_a_snapshot_and_then_what_is_new(served):
 def test_since_replays_and_sends_no_snapshot(served):
     served[0].say("a", "b", "c")
     with joined(served, since=1, epoch="e1") as subscription:
-        assert [subscription.next(20).data["text"] for _ in range(2)] == ["b", "c"]
+        assert [subscription.next(PATIENCE_S).data["text"] for _ in range(2)] == ["b", "c"]
 
 
 @pytest.mark.parametrize("code", [1001, 1011, 4408])
@@ -97,7 +98,7 @@ def test_a_connection_cut_without_a_word_comes_back_too(served):
 
 def test_a_half_open_connection_is_found_and_replaced(served):
     room, _ = served
-    with joined(served) as subscription:
+    with joined(served, timing=replace(QUICK, pong_s=0.4)) as subscription:
         until(subscription, "snapshot")
         room.mute = True
         room.wait(lambda: len(room.handshakes) >= 2)
@@ -229,7 +230,7 @@ def test_a_server_that_is_away_is_first_reconnecting_then_offline_and_found_when
         until(subscription, "snapshot")
         room.refuse_sockets, room.poll_status = True, 503
         room.cut_all()
-        assert offline.wait(20)
+        assert offline.wait(PATIENCE_S)
         room.refuse_sockets = False
         room.wait(lambda: room.sockets)
         room.say("again")
@@ -241,7 +242,7 @@ def test_a_server_that_is_away_is_first_reconnecting_then_offline_and_found_when
 def test_the_round_trip_time_is_measured(served):
     measured = threading.Event()
     with joined(served, on_connection=lambda now: now.rtt_ms is not None and measured.set()) as subscription:
-        assert measured.wait(20)
+        assert measured.wait(PATIENCE_S)
         assert subscription.connection.rtt_ms > 0
         assert subscription.connection.members == 1
 
@@ -262,7 +263,7 @@ def test_a_callback_gets_each_message_and_its_failure_ends_nothing(served, caplo
     with joined(served, on_message=take):
         room.wait(lambda: room.sockets)
         room.say("a", "b")
-        assert done.wait(20)
+        assert done.wait(PATIENCE_S)
     assert got == ["a", "b"]
     assert "a stranger's mistake" in caplog.text
 
@@ -274,7 +275,7 @@ def test_closing_wakes_the_reader_and_may_be_repeated(served):
     ended.start()
     subscription.close()
     subscription.close()
-    ended.join(20)
+    ended.join(PATIENCE_S)
     assert not ended.is_alive()
     assert subscription.next() is None
     assert "closed" in repr(subscription)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.client.proxy import proxy_to
+from tests.patience import PATIENCE_S
 from vibeworkbench import connect
 from vibeworkbench.client import errors
 from vibeworkbench.client.discovery import Address
@@ -31,14 +32,6 @@ def server(start_server):
 def wb(server):
     with connect(server.url, server.token) as found:
         yield found
-
-
-@pytest.fixture
-def closed_port():
-    """A port of this machine on which nobody listens."""
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        yield reserved.getsockname()[1]
 
 
 @pytest.fixture
@@ -232,7 +225,7 @@ def test_a_wrong_token_is_a_sentence_and_not_a_page(server):
         assert refused.value.exit_code == 3
         assert "wrong" not in str(refused.value)
         with stranger.room() as room, pytest.raises(errors.RoomClosed) as closed:
-            room.wait_joined()
+            room.wait_joined(PATIENCE_S)
         assert closed.value.close_code == 4401
 
 
@@ -240,11 +233,14 @@ def test_unknown_rooms_and_issues_are_named_as_such(wb):
     with pytest.raises(errors.NotFound):
         wb.issue("0" * 32)
     with wb.room("no-such-party") as room, pytest.raises(errors.RoomClosed, match="4404"):
-        room.wait_joined()
+        room.wait_joined(PATIENCE_S)
 
 
 def test_nobody_at_the_address_says_where_and_what_to_do(closed_port):
-    with connect(f"http://127.0.0.1:{closed_port}", "secret") as nobody, pytest.raises(errors.Unreachable) as away:
+    with (
+        connect(f"http://127.0.0.1:{closed_port}", "secret") as nobody,
+        pytest.raises(errors.Unreachable) as away,
+    ):
         nobody.status()
     assert f"127.0.0.1:{closed_port}" in str(away.value)
     assert "vibeworkbench start" in str(away.value)
@@ -258,7 +254,7 @@ async def test_the_client_works_inside_a_running_event_loop(wb):
 
 def test_members_are_listed_with_their_connection(wb):
     with wb.room() as room:
-        room.wait_joined()
+        room.wait_joined(PATIENCE_S)
         present = wb.members("ops-monitor-broadcast", "main")
         assert len(present) >= 1
         assert "WebSocket" in room._repr_html_()
@@ -269,8 +265,8 @@ def test_a_membership_that_is_cut_again_and_again_gets_every_message_once(wb, se
     with proxy_to(server.url) as proxy:
         address = Address(proxy.url, server.token)
         with RoomSubscription(address, "ops-monitor-broadcast", "main", timing=QUICK) as room:
-            room.wait_joined()
-            begin = room.next(30)
+            room.wait_joined(PATIENCE_S)
+            begin = room.next(PATIENCE_S)
             assert begin.type == "snapshot"
             got, cuts = [], 0
             for _ in range(3):
@@ -280,9 +276,9 @@ def test_a_membership_that_is_cut_again_and_again_gets_every_message_once(wb, se
                 cuts += bool(proxy.cut())
             last = wb.room("ops-monitor-broadcast", "main")
             with last:
-                end = last.next(30)
+                end = last.next(PATIENCE_S)
             while room.last_seq < end.seq:
-                message = room.next(30)
+                message = room.next(PATIENCE_S)
                 assert message is not None
                 got.append(message)
             while room._waiting:
@@ -292,7 +288,7 @@ def test_a_membership_that_is_cut_again_and_again_gets_every_message_once(wb, se
     with wb.room("ops-monitor-broadcast", "main", since=begin.seq, epoch=room.epoch) as replay:
         expected = []
         while not expected or expected[-1].seq < end.seq:
-            message = replay.next(30)
+            message = replay.next(PATIENCE_S)
             if message.type != "presence":
                 expected.append(message)
     assert [message.wire() for message in recorded] == [message.wire() for message in expected]
@@ -303,24 +299,24 @@ def test_where_websockets_are_refused_the_same_room_is_polled(wb, server):
         proxy.refuse_upgrades = True
         address = Address(proxy.url, server.token)
         with RoomSubscription(address, "ops-monitor-broadcast", "main", timing=QUICK) as room:
-            assert room.wait_joined().connection.transport == "poll"
-            assert room.next(30).type == "snapshot"
+            assert room.wait_joined(PATIENCE_S).connection.transport == "poll"
+            assert room.next(PATIENCE_S).type == "snapshot"
             scan = wb.scan("incremental")
             seen = []
             while not seen or seen[-1].type != "scan-result":
-                seen.append(room.next(30))
+                seen.append(room.next(PATIENCE_S))
             assert seen[-1].data["scanId"] == scan.scan_id
 
 
 def test_a_relay_room_passes_text_and_bytes_verbatim(wb):
     with wb.room("relay", "test") as one, wb.room("relay", "test") as other:
-        one.wait_joined()
-        other.wait_joined()
+        one.wait_joined(PATIENCE_S)
+        other.wait_joined(PATIENCE_S)
         while len(wb.members("relay", "test")) < 2:
             pass  # a verbatim room has no first frame that says so: each look is a request to the server
         one.send("hello")
         one.send(b"\x00\x01")
-        assert [other.next(30).data for _ in range(2)] == ["hello", b"\x00\x01"]
+        assert [other.next(PATIENCE_S).data for _ in range(2)] == ["hello", b"\x00\x01"]
 
 
 def test_a_server_that_is_killed_and_started_again_loses_no_message(start_server, tmp_path):
@@ -329,13 +325,16 @@ def test_a_server_that_is_killed_and_started_again_loses_no_message(start_server
     with connect(first.url, first.token) as wb:
         wb.scan("full", source="host")
         with wb.room() as room:
-            begin = room.next(30)
+            begin = room.next(PATIENCE_S)
             wb.scan("incremental", source="host")
     first.process.kill()
     first.process.wait()
     second = start_server("", "--no-lab", data=data)
-    with connect(second.url, second.token) as wb, wb.room(since=begin.seq, epoch=room.epoch) as room:
+    with (
+        connect(second.url, second.token) as wb,
+        wb.room(since=begin.seq, epoch=room.epoch) as room,
+    ):
         kinds = []
         while "scan-result" not in kinds:
-            kinds.append(room.next(30).type)
+            kinds.append(room.next(PATIENCE_S).type)
         assert kinds[0] == "scan-start"

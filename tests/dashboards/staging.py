@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from prometheus_client import CollectorRegistry
 
 from tests.databases import url_of
+from tests.patience import PATIENCE_S
 from vibeworkbench.access.service import Access
 from vibeworkbench.dashboards.model import PARTY, Order, Standing
 from vibeworkbench.dashboards.service import Dashboards
@@ -36,7 +37,6 @@ from vibeworkbench.storage.records import Database
 from vibeworkbench.web.roles import Caller, Role
 
 OWNER = Caller("ada", Role.admin, "server")
-LIMIT_S = 60.0
 
 
 def notebook(*cells: str, title: str = "A dashboard") -> str:
@@ -154,7 +154,7 @@ class Stage:
 
     async def heard(self, is_so: Callable[[], bool]) -> None:
         """It is so, looked at each time when something is said."""
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not is_so():
                 await self.ear.said.wait()
                 self.ear.said.clear()
@@ -166,7 +166,7 @@ class Stage:
 
     async def issue_becomes(self, *expected: tuple[str, str, str]) -> None:
         """The issues are these, as soon as ops has said so."""
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.issues() != list(expected):
                 await self.ear.said.wait()
                 self.ear.said.clear()

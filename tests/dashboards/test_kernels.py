@@ -16,7 +16,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from tests.dashboards.voila_staging import (
-    LIMIT_S,
     Person,
     ends,
     execute,
@@ -30,9 +29,10 @@ from tests.dashboards.voila_staging import (
     replies,
     write_notebook,
 )
+from tests.patience import LONG_S, PATIENCE_S
 from tests.servers import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 V1 = "v1.kernel.websocket.jupyter.org"
 WIDGETS = """
@@ -98,7 +98,9 @@ def lab(analyst: Person) -> str:
 
 def role_of(server: Server, token: str) -> str | None:
     """What a token opens."""
-    answer = httpx.get(f"{server.url}vibeworkbench/api/status", headers={"Authorization": f"token {token}"}, timeout=60)
+    answer = httpx.get(
+        f"{server.url}vibeworkbench/api/status", headers={"Authorization": f"token {token}"}, timeout=PATIENCE_S
+    )
     return answer.json()["caller"]["role"] if answer.is_success else None
 
 
@@ -106,7 +108,7 @@ def close_code(socket: ClientConnection) -> int | None:
     """How a socket was closed, whatever came before."""
     try:
         while True:
-            socket.recv(timeout=LIMIT_S)
+            socket.recv(timeout=PATIENCE_S)
     except ConnectionClosed as end:
         return end.rcvd.code if end.rcvd else None
 
@@ -208,7 +210,7 @@ class Talk:
         self._socket.send(serialize_msg_to_ws_v1(parts, said["channel"]))
 
     def _hear(self) -> dict:
-        frame = self._socket.recv(timeout=LIMIT_S)
+        frame = self._socket.recv(timeout=PATIENCE_S)
         if not self._v1:
             return json.loads(frame)
         channel, parts = deserialize_msg_from_ws_v1(frame)
@@ -225,7 +227,7 @@ def states(viewer: Person, kernel: str) -> str:
         socket.send(json.dumps(opening))
         socket.send(json.dumps(message("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})))
         while True:
-            said = json.loads(frame) if isinstance(frame := socket.recv(timeout=LIMIT_S), str) else {}
+            said = json.loads(frame) if isinstance(frame := socket.recv(timeout=PATIENCE_S), str) else {}
             if said.get("msg_type") == "comm_msg" and said["content"]["comm_id"] == comm:
                 return json.dumps(said["content"]["data"]["states"])
 

@@ -12,7 +12,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.dashboards.voila_staging import (
-    LIMIT_S,
     Person,
     ends,
     execute,
@@ -22,9 +21,10 @@ from tests.dashboards.voila_staging import (
     publish,
     write_notebook,
 )
+from tests.patience import LONG_S, PATIENCE_S
 from tests.servers import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 BLOCKED = "import signal, threading; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('blocked', flush=True)"
 
@@ -41,7 +41,7 @@ def closed_with(socket: ClientConnection) -> int | None:
     """The code with which a socket was closed, whatever came before."""
     try:
         while True:
-            socket.recv(timeout=LIMIT_S)
+            socket.recv(timeout=PATIENCE_S)
     except ConnectionClosed as end:
         return end.rcvd.code if end.rcvd else None
 
@@ -50,7 +50,7 @@ def block(server: Server, kernel: str) -> None:
     """The kernel does nothing any more, and ends only when it is killed."""
     with person(server).channels(kernel) as socket:
         socket.send(json.dumps(execute(f"{BLOCKED}; threading.Event().wait()")))
-        while "blocked" not in str(socket.recv(timeout=LIMIT_S)):
+        while "blocked" not in str(socket.recv(timeout=PATIENCE_S)):
             pass
 
 
@@ -85,7 +85,7 @@ def test_whoever_waits_for_a_kernel_and_loses_the_right_gets_none(server: Server
         while not was_used(admin, made["id"]):
             assert kernel not in ended.heard
         assert admin.delete(f"api/tokens/{made['id']}").is_success
-        answer = waiting.result(LIMIT_S)
+        answer = waiting.result(PATIENCE_S)
         ended.wait_for(kernel)
     assert answer.status_code == 401
     assert kernels(server) == set()

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.dashboards.staging import notebook
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -24,21 +25,23 @@ def server(start_server):
 def publish(server, **order):
     """The dashboard is published as ordered, and rendered."""
     with server.http(server.grant("operator")) as http:
-        http.post("api/dashboards", json=order, timeout=60).raise_for_status()
+        http.post("api/dashboards", json=order, timeout=PATIENCE_S).raise_for_status()
 
 
 @contextmanager
 def joined(server, name, token):
     """A member of the dashboard's room that was told how it stands."""
     root = server.url.replace("http", "ws", 1)
-    with connect(f"{root}vibeworkbench/parties/dashboards/{name}?token={token}", proxy=None) as socket:
+    with connect(
+        f"{root}vibeworkbench/parties/dashboards/{name}?token={token}", proxy=None, open_timeout=PATIENCE_S
+    ) as socket:
         until(socket, lambda message: message["type"] == "snapshot")
         yield socket
 
 
 def until(socket, fits):
     """A message that fits was heard."""
-    while not fits(json.loads(socket.recv(timeout=30))):
+    while not fits(json.loads(socket.recv(timeout=PATIENCE_S))):
         pass
 
 
@@ -68,7 +71,7 @@ def test_a_dashboard_s_token_ends_with_what_it_is_for(server):
             http.delete("api/dashboards/panel").raise_for_status()
         assert end_of(viewer) == 4401
     address = f"{server.url.replace('http', 'ws', 1)}vibeworkbench/parties/dashboards/panel?token={token}"
-    with connect(address, proxy=None) as again:
+    with connect(address, proxy=None, open_timeout=PATIENCE_S) as again:
         assert end_of(again) == 4403
 
 
@@ -79,7 +82,9 @@ def test_dashboards_published_at_once_are_all_there(server):
 
         def answered(number):
             order = {"notebook": "many.ipynb", "name": f"many-{number}", "role": "viewer"}
-            return http.post("api/dashboards", json=order, headers={"Prefer": "respond-async"}, timeout=60).status_code
+            return http.post(
+                "api/dashboards", json=order, headers={"Prefer": "respond-async"}, timeout=PATIENCE_S
+            ).status_code
 
         assert set(publishers.map(answered, range(24))) == {202}
         for number in range(24):

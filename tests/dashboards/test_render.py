@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 from tests.dashboards.staging import notebook
+from tests.patience import PATIENCE_S
 from vibeworkbench.dashboards.frames import RenderOrder
 from vibeworkbench.dashboards.model import Progress
 from vibeworkbench.dashboards.render import RenderFailed, rendered
 from vibeworkbench.web.roles import Role
 
-LIMIT_S = 90.0
 TELLS_WHO_IT_IS = "import os, pathlib; pathlib.Path('kernel.pid').write_text(str(os.getpid()))"
 FOR_EVER = "import threading; threading.Event().wait()"
 
@@ -39,7 +39,7 @@ def order(folder, *cells, content=None, page_bytes=2**22):
     )
 
 
-async def failure(folder, *cells, limit_s=LIMIT_S, **said):
+async def failure(folder, *cells, limit_s=PATIENCE_S, **said):
     """How the render of these cells failed."""
     with pytest.raises(RenderFailed) as failed:
         await rendered(order(folder, *cells, **said), limit_s=limit_s, told=lambda progress: None)
@@ -49,7 +49,7 @@ async def failure(folder, *cells, limit_s=LIMIT_S, **said):
 def ended(pid):
     """Waits until the process is gone."""
     try:
-        psutil.Process(pid).wait(30)
+        psutil.Process(pid).wait(PATIENCE_S)
     except psutil.NoSuchProcess:
         return True
     return True
@@ -59,7 +59,7 @@ async def test_the_notebook_runs_where_it_lies_with_the_server_at_hand(tmp_path)
     """Its folder, the server's address, and a token to open it with; and its progress is told."""
     says = "import os; print(os.getcwd(), os.environ['VIBEWORKBENCH_URL'], len(os.environ['VIBEWORKBENCH_TOKEN']))"
     told = []
-    made = await rendered(order(tmp_path, says, "6 * 7"), limit_s=LIMIT_S, told=told.append)
+    made = await rendered(order(tmp_path, says, "6 * 7"), limit_s=PATIENCE_S, told=told.append)
     page = gzip.decompress(made.page).decode()
     assert f"{tmp_path} http://127.0.0.1:9/ 6" in page
     assert "42" in page
@@ -124,7 +124,7 @@ async def test_what_a_notebook_leaves_running_ends_with_its_render(tmp_path):
     """A render that went well leaves nothing either."""
     starts = "import subprocess; child = subprocess.Popen(['sleep', '1000'])"
     tells = "import pathlib; pathlib.Path('child.pid').write_text(str(child.pid))"
-    await rendered(order(tmp_path, starts, tells), limit_s=LIMIT_S, told=lambda progress: None)
+    await rendered(order(tmp_path, starts, tells), limit_s=PATIENCE_S, told=lambda progress: None)
     assert ended(int((tmp_path / "child.pid").read_text()))
 
 
@@ -133,7 +133,7 @@ async def test_a_render_that_nobody_wants_any_more_is_killed(tmp_path):
     os.mkfifo(tmp_path / "begun")
     opens = "open('begun', 'w').close()"
     task = asyncio.create_task(
-        rendered(order(tmp_path, TELLS_WHO_IT_IS, opens, FOR_EVER), limit_s=LIMIT_S, told=lambda progress: None)
+        rendered(order(tmp_path, TELLS_WHO_IT_IS, opens, FOR_EVER), limit_s=PATIENCE_S, told=lambda progress: None)
     )
     await asyncio.to_thread((tmp_path / "begun").read_bytes)  # the kernel has come so far
     task.cancel()
@@ -148,7 +148,7 @@ from tests.dashboards.test_render import FOR_EVER, TELLS_WHO_IT_IS, order
 from vibeworkbench.dashboards.render import rendered
 
 cells = (TELLS_WHO_IT_IS, "open('begun', 'w').close()", FOR_EVER)
-asyncio.run(rendered(order(sys.argv[1], *cells), limit_s=90, told=lambda progress: None))
+asyncio.run(rendered(order(sys.argv[1], *cells), limit_s=300, told=lambda progress: None))
 """
 
 
@@ -162,6 +162,6 @@ def test_a_server_killed_half_way_leaves_no_kernel(tmp_path):
         renderers = psutil.Process(server.pid).children(recursive=True)
         server.send_signal(signal.SIGKILL)
     assert renderers, "a renderer and its kernel were there"
-    gone, alive = psutil.wait_procs(renderers, 30)
+    gone, alive = psutil.wait_procs(renderers, PATIENCE_S)
     assert not alive
     assert int((tmp_path / "kernel.pid").read_text()) in {each.pid for each in gone}

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.dashboards.staging import notebook
+from tests.patience import PATIENCE_S
 from vibeworkbench.client import connect
 
 SETTINGS = "[dashboards]\nwatch_interval_s = 0.1\n"
@@ -205,13 +206,13 @@ def test_a_changed_notebook_is_rendered_and_its_watchers_hear_of_it(operator, se
     before = operator.post("api/dashboards", json={"notebook": "changing.ipynb"}).json()
     token = server.grant("viewer")
     with connect(server.url, token) as wb, wb.room("dashboards", "changing") as room:
-        first = room.next(30)
+        first = room.next(PATIENCE_S)
         assert first.type == "snapshot"
         assert (first.data["etag"], first.data["state"]) == (before["etag"], "ready")
         path.write_text(notebook("print('after')"))
         said = {"etag": before["etag"], "state": "ready"}
         while said["etag"] == before["etag"] or said["state"] != "ready":
-            message = room.next(60)
+            message = room.next(PATIENCE_S)
             assert message is not None, "the room says that the page is a newer one"
             said = message.data if message.type == "dashboard" else said
         assert set(said) == {"name", "etag", "renderedAt", "state"}
@@ -233,7 +234,7 @@ def test_whoever_does_not_wait_asks_later(operator, server):
     assert kernels
     assert operator.delete(where).status_code == 204
     assert operator.get(where).status_code == 403
-    _, alive = psutil.wait_procs(kernels, 30)
+    _, alive = psutil.wait_procs(kernels, PATIENCE_S)
     assert not alive
 
 
@@ -254,7 +255,7 @@ def test_content_that_was_sent_is_published(operator, viewer):
 
 def test_strangers_are_led_to_the_login_and_programs_are_refused(shop, server):
     """A page is a page, REST is REST."""
-    with httpx.Client(base_url=f"{server.url}vibeworkbench/") as stranger:
+    with httpx.Client(base_url=f"{server.url}vibeworkbench/", timeout=PATIENCE_S) as stranger:
         assert stranger.get("dashboards/shop").status_code == 302
         assert stranger.get("dashboards").status_code == 302
         assert stranger.get("api/dashboards").status_code in {401, 403}
@@ -265,7 +266,9 @@ def test_many_viewers_cost_one_body(shop, server, viewer):
     token = viewer.headers["Authorization"]
 
     def fetched(_index):
-        return httpx.get(f"{server.url}vibeworkbench/dashboards/shop", headers={"Authorization": token}).content
+        return httpx.get(
+            f"{server.url}vibeworkbench/dashboards/shop", headers={"Authorization": token}, timeout=PATIENCE_S
+        ).content
 
     with ThreadPoolExecutor(10) as threads:
         bodies = set(threads.map(fetched, range(100)))
@@ -284,7 +287,7 @@ def run(server, *arguments, stdin=None):
         env={**os.environ, **own},
         stdin=stdin or subprocess.DEVNULL,
         cwd=server.data,
-        timeout=110,
+        timeout=PATIENCE_S,
     )
 
 
@@ -334,11 +337,11 @@ def test_a_server_killed_while_it_renders_has_a_whole_page_and_no_kernel_afterwa
         left = psutil.Process(first.process.pid).children(recursive=True)
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
-    _, alive = psutil.wait_procs(left, 30)
+    _, alive = psutil.wait_procs(left, PATIENCE_S)
     assert not alive
     path.write_text(notebook("print('after')"))
     second = start_server(SETTINGS, "--no-lab", data=first.data)
     with second.http() as admin, connect(second.url, second.token) as wb, wb.room("dashboards", "shop") as room:
         assert admin.get("dashboards/shop").status_code == 200
         while "after" not in admin.get("dashboards/shop").text:
-            assert room.next(60) is not None
+            assert room.next(PATIENCE_S) is not None

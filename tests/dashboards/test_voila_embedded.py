@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.dashboards.voila_staging import ends, kernel_in, kernels, person, publish, write_notebook
+from tests.patience import LONG_S, PATIENCE_S
 from tests.servers import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 TOKEN = "the-one-token-of-jupyter"
 TELLING = "import os; open('token', 'w').write(os.environ['VIBEWORKBENCH_TOKEN']); print('live was drawn')"
@@ -45,8 +46,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             draining = subprocess.Popen(["cat"], stdin=process.stderr, stdout=log)
         yield Server(found[1].decode(), TOKEN, data, process)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        draining.wait(30)
+        process.wait(PATIENCE_S)
+        draining.wait(PATIENCE_S)
 
 
 def test_what_is_not_published_runs_not_even_for_the_one_user(embedded: Server) -> None:

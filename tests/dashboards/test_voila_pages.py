@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from tests.dashboards.voila_staging import Person, ends, kernel_in, kernels, person, publish, write_notebook
+from tests.patience import LONG_S, PATIENCE_S
 from tests.servers import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 LEFT = "open('{name}.ran', 'w').close(); print('{name} was drawn')"
 TELLING = "import json, os; print('told:', json.dumps(dict(os.environ)))"
@@ -136,7 +137,7 @@ def test_a_dashboard_for_analysts_is_not_for_viewers(server: Server, viewer: Per
 def test_a_notebook_is_found_under_one_address(server: Server, role: str, path: str) -> None:
     """No other spelling of it runs, nor anything that is no notebook."""
     before = kernels(server)
-    with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=60)) as as_it_is:
+    with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE_S)) as as_it_is:
         as_it_is.request("GET", f"/voila/render/{path}", headers=person(server, role).headers)
         assert as_it_is.getresponse().status in {400, 403, 404}
     assert kernels(server) <= before
@@ -182,7 +183,7 @@ def test_a_cell_that_fails_says_nothing_of_the_inside(viewer: Person) -> None:
 def test_a_kernel_is_told_everything_of_the_address_but_its_token(server: Server) -> None:
     """What a notebook learns of the request holds no token of its reader; its own is lent, with its reader's rights."""
     token = server.grant("viewer")
-    with httpx.Client(base_url=server.url, timeout=90) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
         answer = client.get("voila/render/telling.ipynb", params={"token": token, "shop": "north"})
         told = re.search(
             r"told: (\{.*\})", answer.text.replace('\\"', '"').replace("&quot;", '"').replace("&#34;", '"')
@@ -195,18 +196,18 @@ def test_a_kernel_is_told_everything_of_the_address_but_its_token(server: Server
         assert f'VIBEWORKBENCH_URL": "{server.url}' in told[1]
         status = f"{server.url}vibeworkbench/api/status"
         headers = {"Authorization": f"token {lent[1]}"}
-        assert httpx.get(status, headers=headers).json()["caller"]["role"] == "viewer"
+        assert httpx.get(status, headers=headers, timeout=PATIENCE_S).json()["caller"]["role"] == "viewer"
         with ends(server) as ended:
             xsrf = client.cookies["_xsrf"]
             beacon = client.post(f"voila/api/shutdown/{kernel_in(answer.text)}", data={"_xsrf": xsrf})
             assert beacon.status_code == 204
             ended.wait_for(kernel_in(answer.text))
-        assert httpx.get(status, headers=headers).status_code == 401
+        assert httpx.get(status, headers=headers, timeout=PATIENCE_S).status_code == 401
 
 
 def test_the_beacon_of_a_page_needs_the_cookie_that_the_page_was_given(server: Server) -> None:
     """A foreign page ends nobody's kernel."""
-    with httpx.Client(base_url=server.url, timeout=90) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
         page = client.get("voila/render/live.ipynb", params={"token": server.grant("viewer")}).text
         address = f"voila/api/shutdown/{kernel_in(page)}"
         assert client.post(address).status_code == 403
@@ -262,7 +263,7 @@ def test_a_narrowed_token_opens_its_dashboard_and_no_other(server: Server) -> No
     left(narrow, page)
     before = kernels(server)
     assert narrow.get("voila/render/team/mine.ipynb").status_code == 403
-    refused = httpx.get(f"{server.url}voila/render/live.ipynb", params={"token": narrow.token}, timeout=60)
+    refused = httpx.get(f"{server.url}voila/render/live.ipynb", params={"token": narrow.token}, timeout=PATIENCE_S)
     assert refused.status_code == 403
     assert "vibeworkbench/dashboards" in refused.text
     assert kernels(server) <= before
@@ -270,6 +271,6 @@ def test_a_narrowed_token_opens_its_dashboard_and_no_other(server: Server) -> No
 
 def test_a_stranger_is_led_to_the_login(server: Server) -> None:
     """And back to the page from there."""
-    answer = httpx.get(f"{server.url}voila/render/live.ipynb", timeout=60)
+    answer = httpx.get(f"{server.url}voila/render/live.ipynb", timeout=PATIENCE_S)
     assert answer.status_code == 302
     assert answer.headers["Location"].endswith("login?next=%2Fvoila%2Frender%2Flive.ipynb")

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from tests.dashboards.voila_staging import publish, write_notebook
+from tests.patience import LONG_S, PATIENCE_S
 from tests.servers import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 PROVIDER = """
 from jupyter_server.auth import IdentityProvider, User
@@ -35,7 +36,7 @@ def test_a_page_of_voilas_and_all_that_it_loads_is_there_for_them(
     write_notebook(tmp_path / "live.ipynb", "print('live was drawn')")
     server = start_server('[access.roles]\nvera = "viewer"\n', data=tmp_path)
     publish(server, "live.ipynb")
-    with httpx.Client(base_url=server.url, headers={"X-Member": "vera"}, timeout=90) as vera:
+    with httpx.Client(base_url=server.url, headers={"X-Member": "vera"}, timeout=PATIENCE_S) as vera:
         assert [vera.get(each).status_code for each in ("lab", "api/kernels")] == [403, 403]
         page = vera.get("voila/render/live.ipynb")
         assert page.status_code == 200
@@ -44,6 +45,6 @@ def test_a_page_of_voilas_and_all_that_it_loads_is_there_for_them(
         assert {address.split("/")[2] for address in loaded} == {"static", "templates"}
         for address in loaded:
             assert vera.get(address).status_code == 200, address
-            assert httpx.get(server.url + address[1:], timeout=60).status_code in (302, 401, 403)
-            stranger = httpx.get(server.url + address[1:], headers={"X-Member": "bob"}, timeout=60)
+            assert httpx.get(server.url + address[1:], timeout=PATIENCE_S).status_code in (302, 401, 403)
+            stranger = httpx.get(server.url + address[1:], headers={"X-Member": "bob"}, timeout=PATIENCE_S)
             assert stranger.status_code == 403

@@ -16,9 +16,9 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from websockets.sync.client import ClientConnection, connect
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 
-LIMIT_S = 90.0
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -63,7 +63,7 @@ class Person:
 
     def http(self) -> httpx.Client:
         """A client below the server's root; it follows no redirect."""
-        return httpx.Client(base_url=self.server.url, headers=self.headers, timeout=LIMIT_S)
+        return httpx.Client(base_url=self.server.url, headers=self.headers, timeout=PATIENCE_S)
 
     def get(self, path: str, **params: str) -> httpx.Response:
         """What is answered."""
@@ -79,7 +79,9 @@ class Person:
     def channels(self, kernel: str, **options: Any) -> ClientConnection:
         """A socket to a kernel."""
         url = f"ws{self.server.url.removeprefix('http')}api/kernels/{kernel}/channels?session_id={uuid.uuid4().hex}"
-        return connect(url, additional_headers=self.headers, proxy=None, max_size=None, **options)
+        return connect(
+            url, additional_headers=self.headers, proxy=None, max_size=None, **options, open_timeout=PATIENCE_S
+        )
 
 
 def person(server: Server, role: str = "admin", *scopes: str) -> Person:
@@ -103,7 +105,7 @@ class Ends:
     def wait_for(self, kernel: str) -> None:
         """That kernel has ended."""
         while kernel not in self.heard:
-            said = json.loads(self._socket.recv(timeout=LIMIT_S))
+            said = json.loads(self._socket.recv(timeout=PATIENCE_S))
             if said.get("action") == "shutdown" and said.get("status") == "success":
                 self.heard.append(said["kernel_id"])
 
@@ -113,7 +115,7 @@ def ends(server: Server) -> Iterator[Ends]:
     """Every kernel's end from now on is heard, by Jupyter's own events."""
     admin = person(server)
     url = f"ws{server.url.removeprefix('http')}api/events/subscribe"
-    with connect(url, additional_headers=admin.headers, proxy=None) as socket:
+    with connect(url, additional_headers=admin.headers, proxy=None, open_timeout=PATIENCE_S) as socket:
         yield Ends(socket)
 
 
@@ -147,7 +149,7 @@ def heard_of(socket: ClientConnection, asked: Mapping[str, Any]) -> list[dict[st
     heard: list[dict[str, Any]] = []
     left = {"reply", "idle"}
     while left:
-        said = json.loads(socket.recv(timeout=LIMIT_S))
+        said = json.loads(socket.recv(timeout=PATIENCE_S))
         if said["parent_header"].get("msg_id") != asked["header"]["msg_id"]:
             continue
         heard.append(said)

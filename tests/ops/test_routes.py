@@ -12,6 +12,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.patience import PATIENCE_S
+
 PLUGIN = '''
 import asyncio
 from pathlib import Path
@@ -58,7 +60,6 @@ host = "127.0.0.1"
 port = 9
 timeout_s = 1.0
 """
-LIMIT_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ class Listening:
 
     def __init__(self, server):
         where = f"{server.url.replace('http', 'ws', 1)}vibeworkbench/parties/ops-monitor-broadcast/main"
-        self.joining = connect(f"{where}?token={server.token}")
+        self.joining = connect(f"{where}?token={server.token}", open_timeout=PATIENCE_S)
 
     def __enter__(self):
         self.socket = self.joining.__enter__()
@@ -119,7 +120,7 @@ class Listening:
 
     def next(self):
         """The next message."""
-        return json.loads(self.socket.recv(timeout=LIMIT_S))
+        return json.loads(self.socket.recv(timeout=PATIENCE_S))
 
     def until(self, type_, **wanted):
         """The next message of a type whose data say so."""
@@ -131,7 +132,7 @@ class Listening:
 
 def waited(condition):
     """The first true answer of a condition, asked again and again."""
-    answered, deadline = threading.Event(), datetime.now(UTC) + timedelta(seconds=LIMIT_S)
+    answered, deadline = threading.Event(), datetime.now(UTC) + timedelta(seconds=PATIENCE_S)
     while not (found := condition()):
         assert datetime.now(UTC) < deadline
         answered.wait(0.02)
@@ -383,7 +384,7 @@ def test_a_server_stopped_or_killed_in_mid_scan_leaves_none_running(
         begun = api.post("api/ops/scan", json={"scope": "full"}, headers={"Prefer": "respond-async"}).json()
     waited((data / "mounts" / "looking").exists)
     first.process.send_signal(stop)
-    first.process.wait(LIMIT_S)
+    first.process.wait(PATIENCE_S)
     (data / "mounts" / "hold").unlink()
     second = start_server(SETTINGS, "--no-lab", data=data, environment=plugins)
     with second.http() as api:

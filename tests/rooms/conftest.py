@@ -19,6 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from websockets.asyncio import client
 
+from tests.patience import PATIENCE_S
 from vibeworkbench.rooms.model import Party
 from vibeworkbench.rooms.routes import routes
 from vibeworkbench.rooms.service import Rooms
@@ -53,12 +54,14 @@ class Site:
         """A connected ``websockets`` client; it ends with the site."""
         headers = options.pop("headers", {"Authorization": f"token {TOKEN}"})
         options = {"ping_interval": None, "max_size": None, "proxy": None, "compression": None, **options}
-        opening = client.connect(self.url(party, room, query), additional_headers=headers, **options)
+        opening = client.connect(
+            self.url(party, room, query), additional_headers=headers, **options, open_timeout=PATIENCE_S
+        )
         return await self._stack.enter_async_context(opening)
 
     def http(self) -> httpx.AsyncClient:
         base = f"http://127.0.0.1:{self.port}/vibeworkbench/api/"
-        return httpx.AsyncClient(base_url=base, headers={"Authorization": f"token {TOKEN}"}, timeout=30)
+        return httpx.AsyncClient(base_url=base, headers={"Authorization": f"token {TOKEN}"}, timeout=PATIENCE_S)
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"vibeworkbench_rooms_{name}", labels) or 0.0
@@ -151,7 +154,7 @@ async def site(open_site: Callable[..., Any]) -> AsyncIterator[Site]:
 
 async def settled(condition: Callable[[], bool]) -> None:
     """``condition`` holds; the loop goes on meanwhile."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         # Counts and pulses have no event of their own to wait for.
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -17,6 +17,7 @@ import pytest
 import websockets.exceptions
 from websockets.asyncio import client
 
+from tests.patience import PATIENCE_S
 from tests.rooms.conftest import TOKEN, frame
 
 HERE = Path(__file__).parent
@@ -40,7 +41,7 @@ def serving(data: Path, dies_after: int, port: int = 0) -> Iterator[tuple[subpro
 def joined(port: int, query: str = "") -> Any:
     address = f"ws://127.0.0.1:{port}/vibeworkbench/parties/ledger/a{query}"
     headers = {"Authorization": f"token {TOKEN}"}
-    return client.connect(address, additional_headers=headers, proxy=None, ping_interval=None)
+    return client.connect(address, additional_headers=headers, proxy=None, ping_interval=None, open_timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("dies_after", [1, 40, 100])
@@ -104,7 +105,7 @@ async def test_stock_partysocket_misses_nothing(tmp_path: Path) -> None:
         assert (await asyncio.to_thread(node.stdout.readline)).strip() == "20"
     with serving(tmp_path, 0, port) as (_, again):
         await say(again, 40)
-        output, errors = await asyncio.to_thread(node.communicate, timeout=60)
+        output, errors = await asyncio.to_thread(node.communicate, timeout=PATIENCE_S)
     assert node.returncode == 0, errors
     messages = json.loads(output.splitlines()[-1])
     assert [(each["seq"], each["data"]["n"]) for each in messages] == [(n + 1, n) for n in range(60)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.rooms.conftest import Site, frame, frame_of, frames_until, settled
 from vibeworkbench.rooms.model import Party
 from vibeworkbench.web.roles import Role
@@ -83,7 +84,7 @@ async def test_stopping_server_answers_polls(open_site: Any) -> None:
         waiting = asyncio.create_task(polled(site, since=0, wait=25))
         await settled(lambda: site.rooms._open_room(("ledger", "a")) is not None)
         await site.rooms.stop()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await waiting)["messages"] == []
 
 

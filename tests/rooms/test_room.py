@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import trustme
 import websockets.exceptions
 
+from tests.patience import PATIENCE_S
 from tests.rooms.conftest import TOKEN, Site, frame, frame_of, frames_until, settled
 from vibeworkbench.errors import NotFound, Unavailable
 from vibeworkbench.rooms.model import Party
@@ -478,7 +479,7 @@ def _raw_member(site: Site, party: str, room: str) -> socket.socket:
 
 
 def _read_to_end(connection: socket.socket) -> bytes:
-    connection.settimeout(30)
+    connection.settimeout(PATIENCE_S)
     data = b""
     try:
         while part := connection.recv(1 << 20):

@@ -18,6 +18,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.patience import PATIENCE_S
 from tests.security.addresses import Address, addresses
 from tests.security.staging import CALLERS, Stage, build
 from tests.servers import Server, serve
@@ -38,7 +39,6 @@ DOOR = ("POST", "/login")
 ENVIRONMENT = {"PATH": "/nowhere"}
 """Of the audited server: what its routes would start (a build of Lab, language servers) is not found."""
 AT_ONCE = 6
-SETTLE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def audited(stage: Stage) -> list[Row]:
     nobody_s = CookieJar(
         DefaultCookiePolicy(allowed_domains=())
     )  # else a caller's session would vouch for the next one
-    async with httpx.AsyncClient(base_url=stage.server.url, cookies=nobody_s, timeout=SETTLE_S) as http:
+    async with httpx.AsyncClient(base_url=stage.server.url, cookies=nobody_s, timeout=PATIENCE_S) as http:
         early = [call for call in calls if (call[1], call[0].path) not in LAST]
         rows = list(await asyncio.gather(*(row(stage, http, gate, *call) for call in early)))
         for method, path in LAST:
@@ -110,7 +110,10 @@ async def joined(server: Server, path: str, headers: Mapping[str, str]) -> tuple
     """What a handshake comes to: a socket that answers a ping is open, and whoever holds it is in."""
     url = "ws" + server.url.removeprefix("http") + path.removeprefix("/")
     try:
-        async with asyncio.timeout(SETTLE_S), connect(url, additional_headers=headers, proxy=None) as socket:
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            connect(url, additional_headers=headers, proxy=None, open_timeout=PATIENCE_S) as socket,
+        ):
             await (await socket.ping())
             return IN, 101
     except InvalidStatus as refused:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import httpx
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 
 PASSWORD = "correct horse battery staple"
@@ -31,7 +32,7 @@ class Form(HTMLParser):
 def browser(server: Server, source: str = "127.0.0.1") -> httpx.Client:
     """A client with a cookie jar that calls from this loopback address; it follows no redirect."""
     transport = httpx.HTTPTransport(local_address=source)
-    return httpx.Client(base_url=server.url, transport=transport, timeout=60)
+    return httpx.Client(base_url=server.url, transport=transport, timeout=PATIENCE_S)
 
 
 def submit(client: httpx.Client, name: str, password: str, leads_to: str | None = None) -> httpx.Response:
@@ -74,5 +75,5 @@ def session_cookies(client: httpx.Client) -> dict[str, str]:
 
 def replayed(server: Server, cookies: dict[str, str], path: str = "vibeworkbench/api/status") -> httpx.Response:
     """What a thief gets for these cookies."""
-    with httpx.Client(base_url=server.url, cookies=cookies, timeout=60) as thief:
+    with httpx.Client(base_url=server.url, cookies=cookies, timeout=PATIENCE_S) as thief:
         return thief.get(path)

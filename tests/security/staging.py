@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import nbformat
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 
 EXTENSIONS = Path(__file__).parent / "extensions"
@@ -98,7 +99,7 @@ class Stage:
 
     def http(self, caller: str = "admin", **options: Any) -> httpx.Client:
         """A client below the server's root that is this kind of caller; it follows no redirect."""
-        return httpx.Client(base_url=self.server.url, headers=self.headers(caller), timeout=60, **options)
+        return httpx.Client(base_url=self.server.url, headers=self.headers(caller), timeout=PATIENCE_S, **options)
 
     def headers(self, caller: str) -> dict[str, str]:
         """What this kind of caller sends with each request."""
@@ -155,7 +156,9 @@ def build(start: Callable[..., Server], folder: Path, **environment: str) -> Sta
 
 def prepared(server: Server) -> dict[str, str]:
     """What an attacker would like to reach is there: dashboards, a kernel with its session."""
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"token {server.token}"}, timeout=60) as admin:
+    with httpx.Client(
+        base_url=server.url, headers={"Authorization": f"token {server.token}"}, timeout=PATIENCE_S
+    ) as admin:
         publish(admin, (AUDITED, {}), (INTERACTIVE, {"interactive": True}), (GUARDED, {"role": "analyst"}))
         session = admin.post(
             "api/sessions",

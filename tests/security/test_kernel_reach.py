@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from tests.patience import PATIENCE_S
 from tests.security.staging import Stage, Token, publish, revoked, write_notebook
 from tests.security.wire import raw
 
@@ -73,7 +74,7 @@ def kernels(stage: Stage) -> set[str]:
 def channels(stage: Stage, kernel: str, headers: Mapping[str, str], **options: Any) -> ClientConnection:
     """A socket to a kernel."""
     url = f"ws{stage.server.url.removeprefix('http')}api/kernels/{kernel}/channels"
-    return connect(url, additional_headers=headers, proxy=None, max_size=None, **options)
+    return connect(url, additional_headers=headers, proxy=None, max_size=None, **options, open_timeout=PATIENCE_S)
 
 
 def message(kind: str, content: Mapping[str, Any], channel: str = "shell") -> dict[str, Any]:
@@ -193,7 +194,7 @@ def replied(socket: ClientConnection, wire: Callable[[Mapping[str, Any]], str | 
     socket.send(wire(asked))
     heard = []
     while True:
-        frame = socket.recv(timeout=60)
+        frame = socket.recv(timeout=PATIENCE_S)
         heard.append(frame)
         text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
         if "kernel_info_reply" in text and asked["header"]["msg_id"] in text:
@@ -206,7 +207,7 @@ def widget_in(stage: Stage, kernel: str) -> str:
         asked = message("comm_info_request", {"target_name": "jupyter.widget"})
         socket.send(as_text(asked))
         while True:
-            heard = json.loads(socket.recv(timeout=60))
+            heard = json.loads(socket.recv(timeout=PATIENCE_S))
             if heard["msg_type"] == "comm_info_reply":
                 return min(heard["content"]["comms"])
 
@@ -323,7 +324,7 @@ def test_voila_s_template_parameter_reads_nothing_of_the_machine(stage: Stage, t
 def test_a_page_s_kernel_holds_no_secret_of_its_reader(stage: Stage) -> None:
     """Voila tells kernels the address that was asked for; a token in it stays outside, and theirs is lent."""
     token = stage.make_token("viewer")
-    with httpx.Client(base_url=stage.server.url, timeout=60) as client:
+    with httpx.Client(base_url=stage.server.url, timeout=PATIENCE_S) as client:
         answer = client.get("voila/render/telling.ipynb", params={"token": token.text, "x": "1"})
         assert answer.status_code == 200
         assert token.text not in answer.text
@@ -355,7 +356,7 @@ def test_nothing_is_rendered_with_the_rights_of_somebody_who_has_none(stage: Sta
     """A dashboard whose publisher's token was revoked keeps its page; its notebook runs no more."""
     write_notebook(stage.root / "orphan.ipynb", "open('orphan.runs', 'a').write('x')")
     token = stage.make_token("operator")
-    with httpx.Client(base_url=stage.server.url, headers=token.headers, timeout=60) as operator:
+    with httpx.Client(base_url=stage.server.url, headers=token.headers, timeout=PATIENCE_S) as operator:
         publish(operator, ("orphan", {}))
     revoked(stage.server, token)
     with stage.http() as admin:
@@ -379,7 +380,7 @@ def heard_until_the_end(socket: ClientConnection) -> None:
         ConnectionClosed: Always: with the code with which the server closed the socket.
     """
     while True:
-        socket.recv(timeout=60)
+        socket.recv(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -392,7 +393,7 @@ def guest(stage: Stage) -> Iterator[Token]:
 
 def test_a_revoked_viewer_loses_the_kernel_s_socket_and_the_kernel(stage: Stage, guest: Token) -> None:
     """At once: the socket with 4401; and nobody can come back to the kernel."""
-    with httpx.Client(base_url=stage.server.url, headers=guest.headers, timeout=60) as client:
+    with httpx.Client(base_url=stage.server.url, headers=guest.headers, timeout=PATIENCE_S) as client:
         kernel = kernel_in(client.get("voila/render/interactive.ipynb").text)
     with channels(stage, kernel, guest.headers) as socket:
         replied(socket, as_text)
@@ -407,7 +408,7 @@ def test_a_revoked_viewer_loses_the_kernel_s_socket_and_the_kernel(stage: Stage,
 def test_no_more_kernels_run_for_pages_than_the_settings_say(stage: Stage, guest: Token) -> None:
     """A visitor who reloads for ever gets 503 with Retry-After; Lab's kernels are not counted, nor hindered."""
     started = []
-    with httpx.Client(base_url=stage.server.url, headers=guest.headers, timeout=120) as client:
+    with httpx.Client(base_url=stage.server.url, headers=guest.headers, timeout=PATIENCE_S) as client:
         while (answer := client.get("voila/render/interactive.ipynb")).status_code == 200:
             started.append(kernel_in(answer.text))
             assert len(started) <= 4

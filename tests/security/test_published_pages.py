@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
+from tests.patience import PATIENCE_MS
 from tests.security.staging import Stage, publish, write_notebook
 from tests.security.wire import raw
 
@@ -109,6 +110,7 @@ def test_what_a_notebook_prints_ends_no_script_block_of_the_page(stage: Stage) -
 async def test_a_hostile_notebook_runs_nothing_in_its_reader_s_browser(stage: Stage, browser) -> None:
     """No dialog, no navigation, no request elsewhere, no write in the reader's name: asked of a real browser."""
     context = await browser.new_context(extra_http_headers=stage.headers("admin"))
+    context.set_default_timeout(PATIENCE_MS)
     requests, dialogs = [], []
     opened = await context.new_page()
     opened.on("request", lambda request: requests.append((request.method, request.url)))

@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.patience import PATIENCE_S
 from tests.security.audit import joined
 from tests.security.staging import Stage
 from tests.security.wire import raw
@@ -81,8 +82,10 @@ def end_of(stage: Stage, room: str, caller: str) -> int:
 @contextmanager
 def backstage(stage: Stage) -> Iterator[ClientConnection]:
     """An operator in the room that is for operators."""
-    with connect(url(stage, BACKSTAGE), additional_headers=stage.headers("operator"), proxy=None) as socket:
-        assert json.loads(socket.recv(timeout=30))["type"] == "connected"
+    with connect(
+        url(stage, BACKSTAGE), additional_headers=stage.headers("operator"), proxy=None, open_timeout=PATIENCE_S
+    ) as socket:
+        assert json.loads(socket.recv(timeout=PATIENCE_S))["type"] == "connected"
         yield socket
 
 
@@ -119,7 +122,11 @@ def test_a_query_cannot_change_the_room(stage: Stage) -> None:
     """What the path names is what is joined."""
     room = url(stage, "relay/elsewhere?room=main&party=backstage")
     viewer = stage.headers("viewer")
-    with backstage(stage), connect(room, additional_headers=viewer, proxy=None), stage.http("operator") as client:
+    with (
+        backstage(stage),
+        connect(room, additional_headers=viewer, proxy=None, open_timeout=PATIENCE_S),
+        stage.http("operator") as client,
+    ):
         assert client.get(f"vibeworkbench/api/rooms/{BACKSTAGE}").json()["members"] == 1
 
 
@@ -182,19 +189,23 @@ def test_a_room_s_name_of_any_shape_is_answered_in_order(stage: Stage, how: str)
 def test_whoever_may_not_write_says_nothing_in_relay(stage: Stage, caller: str) -> None:
     """Text or binary: the socket answers with a close code, the others hear nothing of it."""
     room = f"relay/silent-{caller}"
-    with connect(url(stage, room), additional_headers=stage.headers("operator"), proxy=None) as listener:
+    with connect(
+        url(stage, room), additional_headers=stage.headers("operator"), proxy=None, open_timeout=PATIENCE_S
+    ) as listener:
         for message in ("hello", b"hello", "", b"", json.dumps({"type": "presence"}), "x" * 300_000):
-            with connect(url(stage, room), additional_headers=stage.headers(caller), proxy=None) as socket:
+            with connect(
+                url(stage, room), additional_headers=stage.headers(caller), proxy=None, open_timeout=PATIENCE_S
+            ) as socket:
                 socket.send(message)
                 with pytest.raises(ConnectionClosed) as end:
-                    socket.recv(timeout=30)
+                    socket.recv(timeout=PATIENCE_S)
             assert end.value.rcvd.code in (4403, 1009)
         with stage.http(caller) as client:
             path = f"vibeworkbench/api/rooms/{room}/messages"
             assert client.post(path, json={"text": "hello"}).status_code == 403
         with stage.http("operator") as client:
             assert client.post(path, json={"text": "from an operator"}).status_code == 200
-        assert listener.recv(timeout=30) == "from an operator"
+        assert listener.recv(timeout=PATIENCE_S) == "from an operator"
 
 
 def test_a_page_that_embeds_a_room_learns_nobody_s_name(stage: Stage) -> None:
@@ -202,8 +213,8 @@ def test_a_page_that_embeds_a_room_learns_nobody_s_name(stage: Stage) -> None:
     room = "vibeworkbench/api/rooms/ops-monitor-broadcast/main"
     narrowed = stage.make_token("viewer", "room:ops-monitor-broadcast/main")
     address = url(stage, "ops-monitor-broadcast/main")
-    with connect(address, additional_headers=stage.headers("admin"), proxy=None) as socket:
-        socket.recv(timeout=30)
+    with connect(address, additional_headers=stage.headers("admin"), proxy=None, open_timeout=PATIENCE_S) as socket:
+        socket.recv(timeout=PATIENCE_S)
         with stage.http("viewer") as viewer:
             assert viewer.get(room).json()["list"]
             told = viewer.get(room, headers=narrowed.headers).json()

@@ -9,11 +9,12 @@ from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
+from tests.patience import LONG_S
 from tests.security.audit import ENVIRONMENT, IN, PAGE, Row, audited, page
 from tests.security.staging import CALLERS, build
 from tests.servers import Server
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(LONG_S)
 
 ROOM = r"(ops-monitor-broadcast/main|relay/elsewhere)"
 EVERYBODY = (

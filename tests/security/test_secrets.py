@@ -16,6 +16,7 @@ import pytest
 import websockets
 from websockets.sync.client import connect
 
+from tests.patience import PATIENCE_S
 from tests.security.browsing import PASSWORD, browser, login, person, session_cookies, submit
 from tests.security.staging import PROXY_SECRET, Stage
 from tests.security.wire import raw
@@ -70,7 +71,7 @@ def test_no_answer_holds_a_token(stage: Stage, caller: str) -> None:
         by_address = {"token": own.text} if own else {}
         for path in PAGES:
             assert found_in(client.get(path).text, secrets) == set(), path
-            answer = httpx.get(f"{stage.server.url}{path}", params=by_address, timeout=60)
+            answer = httpx.get(f"{stage.server.url}{path}", params=by_address, timeout=PATIENCE_S)
             assert found_in(f"{answer.headers}{answer.text}", secrets) == set(), path
     if own:
         with browser(stage.server) as client:
@@ -84,10 +85,10 @@ def test_a_redirect_to_the_login_does_not_repeat_a_token(stage: Stage) -> None:
     """The address that was asked for comes back as ``next``, into logs and histories."""
     bad = stage.tokens["revoked"].text
     for path in ("lab", "vibeworkbench/dashboards/audited", "nothing"):
-        answer = httpx.get(f"{stage.server.url}{path}", params={"token": bad, "x": "1"})
+        answer = httpx.get(f"{stage.server.url}{path}", params={"token": bad, "x": "1"}, timeout=PATIENCE_S)
         assert answer.status_code == 302
         assert bad not in answer.headers["Location"]
-        page = httpx.get(httpx.URL(stage.server.url).join(answer.headers["Location"]))
+        page = httpx.get(httpx.URL(stage.server.url).join(answer.headers["Location"]), timeout=PATIENCE_S)
         assert bad not in page.text
 
 
@@ -104,7 +105,7 @@ def used_everywhere(stage: Stage) -> None:
     """All secrets have been sent in all the ways there are, with and without success."""
     root = stage.server.url
     for token in (stage.server.token, *(each.text for each in stage.tokens.values())):
-        with httpx.Client(base_url=root, timeout=60, headers={"Referer": f"{root}lab?token={token}"}) as client:
+        with httpx.Client(base_url=root, timeout=PATIENCE_S, headers={"Referer": f"{root}lab?token={token}"}) as client:
             for path in (
                 "lab",
                 "nothing",
@@ -120,7 +121,7 @@ def used_everywhere(stage: Stage) -> None:
             client.post("vibeworkbench/api/tokens", params={"token": token}, json={"role": token, "name": token})
         for path in (f"api/kernels/{stage.things['kernel']}/channels", "vibeworkbench/parties/relay/x", "nothing"):
             url = f"ws{root.removeprefix('http')}{path}?token={token}"
-            with suppress(websockets.WebSocketException), connect(url, proxy=None):
+            with suppress(websockets.WebSocketException), connect(url, proxy=None, open_timeout=PATIENCE_S):
                 pass
         with browser(stage.server, "127.0.0.80") as client:
             submit(client, "", token)
@@ -194,10 +195,12 @@ def run_in_kernel(stage: Stage, code: str, caller: str) -> str:
         },
     }
     said = []
-    with connect(url, additional_headers=stage.headers(caller), proxy=None, max_size=None) as socket:
+    with connect(
+        url, additional_headers=stage.headers(caller), proxy=None, max_size=None, open_timeout=PATIENCE_S
+    ) as socket:
         socket.send(json.dumps(asked))
         while True:
-            message = json.loads(socket.recv(timeout=60))
+            message = json.loads(socket.recv(timeout=PATIENCE_S))
             if message["parent_header"].get("msg_id") != header["msg_id"]:
                 continue
             if message["msg_type"] == "stream":
@@ -212,7 +215,9 @@ def test_a_kernel_is_lent_its_starter_s_rights_and_told_no_other_secret(stage: S
     assert found_in(json.dumps(environment), secrets_of(stage)) == set()
     assert PROXY_SECRET not in environment.values()
     lent = environment["VIBEWORKBENCH_TOKEN"]
-    answer = httpx.get(f"{stage.server.url}vibeworkbench/api/status", headers={"Authorization": f"token {lent}"})
+    answer = httpx.get(
+        f"{stage.server.url}vibeworkbench/api/status", headers={"Authorization": f"token {lent}"}, timeout=PATIENCE_S
+    )
     assert answer.json()["caller"]["role"] == "admin"  # the stage's kernel was started by an admin
 
 

@@ -15,6 +15,7 @@ from tornado.web import create_signed_value
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.patience import PATIENCE_S
 from tests.security.addresses import addresses
 from tests.security.browsing import (
     PASSWORD,
@@ -131,7 +132,10 @@ async def test_open_sockets_end_with_the_session(
     name, client = victim
     cookie = "; ".join(f"{name}={value}" for name, value in session_cookies(client).items())
     url = f"ws{stage.server.url.removeprefix('http')}{path}"
-    async with asyncio.timeout(30), connect(url, additional_headers={"Cookie": cookie}, proxy=None) as opened:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        connect(url, additional_headers={"Cookie": cookie}, proxy=None, open_timeout=PATIENCE_S) as opened,
+    ):
         await (await opened.ping())
         await asyncio.to_thread(end_rights, stage, name, client, how)
         with pytest.raises(ConnectionClosed) as end:
@@ -252,7 +256,7 @@ def test_no_write_is_taken_from_a_session_without_its_xsrf_token(stage: Stage, a
     cookies = session_cookies(admin)
     tried = writes(stage)
     assert len(tried) >= 20
-    with httpx.Client(base_url=stage.server.url, cookies=cookies, timeout=60) as foreign:
+    with httpx.Client(base_url=stage.server.url, cookies=cookies, timeout=PATIENCE_S) as foreign:
         for method, path in tried:
             for headers in ({}, {"X-XSRFToken": "made-up"}, {"Content-Type": "text/plain"}):
                 answer = foreign.request(method, path.lstrip("/"), headers=headers, content=b"{}")
@@ -294,7 +298,7 @@ async def test_a_foreign_page_opens_no_socket_with_a_session(stage: Stage, admin
     for path in (ROOM, f"api/kernels/{stage.things['kernel']}/channels", "api/events/subscribe", "stranger/echo"):
         headers = {"Cookie": cookie, "Origin": origin}
         with pytest.raises((InvalidStatus, ConnectionClosed)) as refused:
-            async with connect(root + path, additional_headers=headers, proxy=None) as opened:
+            async with connect(root + path, additional_headers=headers, proxy=None, open_timeout=PATIENCE_S) as opened:
                 await opened.recv()
         assert isinstance(refused.value, InvalidStatus), path
         assert refused.value.response.status_code == 403, path
@@ -458,7 +462,9 @@ async def test_passwords_under_examination_do_not_hold_up_others(stage: Stage) -
             return submit(client, *bodies[number]).status_code
 
     attempts = [asyncio.create_task(asyncio.to_thread(attempt, number)) for number in range(len(bodies))]
-    async with httpx.AsyncClient(base_url=stage.server.url, headers=stage.headers("viewer"), timeout=30) as client:
+    async with httpx.AsyncClient(
+        base_url=stage.server.url, headers=stage.headers("viewer"), timeout=PATIENCE_S
+    ) as client:
         while not all(each.done() for each in attempts):
             assert (await client.get(STATUS)).status_code == 200
     assert {await each for each in attempts} <= {401, 403, 429, 503}

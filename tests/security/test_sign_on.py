@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.security.staging import PROXY_SECRET, Stage
 from tests.security.wire import host_of
 from tests.servers import Server
@@ -26,7 +27,7 @@ def asked(
     server: Server, *headers: tuple[str, str], source: str = PROXY, path: str = "/vibeworkbench/api/status"
 ) -> tuple[int, str]:
     """Status, and the name and role under which the server answered."""
-    connection = http.client.HTTPConnection(*host_of(server), timeout=30, source_address=(source, 0))
+    connection = http.client.HTTPConnection(*host_of(server), timeout=PATIENCE_S, source_address=(source, 0))
     connection.putrequest("GET", path)
     for name, value in headers:
         connection.putheader(name, value)

@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.patience import PATIENCE_S
 from tests.security.staging import AUDITED, GUARDED, Stage, revoked
 from tests.security.wire import NO_ANSWER, host_of, raw
 
@@ -60,7 +61,7 @@ def test_what_only_looks_like_a_token_is_none(stage: Stage, how: str) -> None:
         for scheme in ("token", "Bearer"):
             assert raw(stage.server, STATUS, ("Authorization", f"{scheme} {text}")).status in REFUSALS
     if len(text) < 10_000:
-        with httpx.Client(base_url=stage.server.url) as client:
+        with httpx.Client(base_url=stage.server.url, timeout=PATIENCE_S) as client:
             assert client.get(STATUS.lstrip("/"), params={"token": text}).status_code == 401
 
 
@@ -126,7 +127,7 @@ def test_a_narrowed_token_sees_its_dashboard_and_no_other(stage: Stage) -> None:
 def test_a_narrowed_token_of_an_admin_is_no_admin(stage: Stage) -> None:
     """The scope is all that is left, whatever the role."""
     token = stage.make_token("admin", "room:relay/elsewhere")
-    with httpx.Client(base_url=stage.server.url, headers=token.headers) as client:
+    with httpx.Client(base_url=stage.server.url, headers=token.headers, timeout=PATIENCE_S) as client:
         for path in ("lab", "api/kernels", "api/contents", "vibeworkbench/api/tokens", "vibeworkbench/api/ops/issues"):
             assert client.get(path).status_code == 403, path
         asked = {"role": "admin"}
@@ -136,7 +137,7 @@ def test_a_narrowed_token_of_an_admin_is_no_admin(stage: Stage) -> None:
 def test_a_token_for_the_metrics_reads_them_and_nothing_else(stage: Stage) -> None:
     """A scraper's token is worth nothing to whoever steals it."""
     token = stage.make_token("viewer", "metrics")
-    with httpx.Client(base_url=stage.server.url, headers=token.headers) as client:
+    with httpx.Client(base_url=stage.server.url, headers=token.headers, timeout=PATIENCE_S) as client:
         assert client.get("vibeworkbench/metrics").status_code == 200
         for path in ("metrics", "vibeworkbench/api/ops/issues", "vibeworkbench/api/rooms", "vibeworkbench/dashboards"):
             assert client.get(path).status_code == 403, path
@@ -186,7 +187,10 @@ def test_lists_hold_no_token(stage: Stage) -> None:
 
 async def closed_after(stage: Stage, url: str, end: Callable[[], None], headers: dict[str, str]) -> int:
     """The code with which an open socket is closed by what ``end`` does, without having heard a word afterwards."""
-    async with asyncio.timeout(30), connect(url, additional_headers=headers, proxy=None) as socket:
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        connect(url, additional_headers=headers, proxy=None, open_timeout=PATIENCE_S) as socket,
+    ):
         await (await socket.ping())
         await asyncio.to_thread(end)
         try:
@@ -226,7 +230,7 @@ async def test_a_long_poll_of_a_revoked_token_brings_no_message(stage: Stage) ->
     """It ends with 401 when a message comes that its caller may not read any more."""
     token = stage.make_token("viewer", "room:ops-monitor-broadcast/main")
     path = "vibeworkbench/api/rooms/ops-monitor-broadcast/main/messages"
-    async with httpx.AsyncClient(base_url=stage.server.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=stage.server.url, timeout=PATIENCE_S) as client:
         last = (await client.get(path, headers=token.headers)).json()["lastSeq"]
         waiting = asyncio.create_task(client.get(path, params={"since": last, "wait": 25}, headers=token.headers))
         await client.get(path, headers=token.headers)  # the first one has been read by now
@@ -262,7 +266,7 @@ def test_a_request_begun_before_its_token_was_revoked_does_nothing_afterwards(
         f"Content-Length: {len(sent)}",
         "Connection: close",
     ]
-    with closing(socket.create_connection((host, port), timeout=30)) as opened, opened.makefile("rb") as answer:
+    with closing(socket.create_connection((host, port), timeout=PATIENCE_S)) as opened, opened.makefile("rb") as answer:
         opened.sendall("\r\n".join([*head, "", ""]).encode() + sent[:-1])
         with stage.http() as admin:
             assert admin.get("vibeworkbench/api/status").status_code == 200  # the head has been read by now

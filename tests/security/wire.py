@@ -10,9 +10,9 @@ from email.message import Message
 from http.client import BadStatusLine, HTTPResponse
 from urllib.parse import urlsplit
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 
-LIMIT_S = 30.0
 NO_ANSWER = 0
 """Status of a request at which the server ended the connection without a word."""
 
@@ -61,7 +61,7 @@ def raw(
 
 def sent(server: Server, request: bytes, method: str = "GET") -> Answer:
     """The answer to these bytes."""
-    with closing(socket.create_connection(host_of(server), timeout=LIMIT_S)) as opened:
+    with closing(socket.create_connection(host_of(server), timeout=PATIENCE_S)) as opened:
         opened.sendall(request)
         response = HTTPResponse(opened, method=method)
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 from vibeworkbench.web.bundles import takes_gzip
 
@@ -47,7 +48,7 @@ def server(start_server: Callable[..., Server], tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def anybody(server: Server) -> Iterator[httpx.Client]:
     """Somebody who has not logged in."""
-    with httpx.Client(base_url=server.url, trust_env=False) as opened:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=PATIENCE_S) as opened:
         yield opened
 
 

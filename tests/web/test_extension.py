@@ -17,6 +17,7 @@ import websockets
 from jupyter_server.base.websocket import WebSocketMixin
 from websockets.sync.client import connect
 
+from tests.patience import PATIENCE_S
 from vibeworkbench.serve import _config
 
 NOTEBOOK = {
@@ -53,7 +54,7 @@ def test_a_voila_page_loads_no_style_from_elsewhere_and_lets_its_panels_write(la
     with lab.http() as admin:
         asked = {"notebook": "page.ipynb", "name": "page", "interactive": True}
         admin.post("api/dashboards", json=asked).raise_for_status()
-    with httpx.Client(base_url=lab.url, timeout=60) as browser:
+    with httpx.Client(base_url=lab.url, timeout=PATIENCE_S) as browser:
         page = browser.get("voila/render/page.ipynb", params={"token": lab.token})
         assert page.status_code == 200
         linked = re.findall(r'<(?:link|script)[^>]+(?:href|src)="(https?:[^"]+)"', page.text)
@@ -69,13 +70,13 @@ def test_lab_stands_beside_us(lab) -> None:
         assert ours.get("api/status").status_code == 200
     headers = {"Authorization": f"token {lab.token}"}
     for path in ("lab", "api/contents", "voila"):
-        assert httpx.get(f"{lab.url}{path}", headers=headers, timeout=60).status_code == 200
+        assert httpx.get(f"{lab.url}{path}", headers=headers, timeout=PATIENCE_S).status_code == 200
 
 
 @pytest.mark.parametrize(("role", "terminals", "quits"), [("analyst", 0, 0), ("operator", 1, 0), ("admin", 1, 1)])
 def test_lab_offers_what_its_reader_may_do(lab, role: str, terminals: int, quits: int) -> None:
     """Terminals are for operators, the shutdown is for admins; whoever asked before makes no difference."""
-    page = httpx.get(f"{lab.url}lab", headers={"Authorization": f"token {lab.grant(role)}"}, timeout=60).text
+    page = httpx.get(f"{lab.url}lab", headers={"Authorization": f"token {lab.grant(role)}"}, timeout=PATIENCE_S).text
     config = json.loads(re.search(r'id="jupyter-config-data" type="application/json">(.+?)</script>', page)[1])
     assert (config["terminalsAvailable"], config.get("quitButton", True)) == (bool(terminals), bool(quits))
     assert config["token"] == ""
@@ -84,7 +85,7 @@ def test_lab_offers_what_its_reader_may_do(lab, role: str, terminals: int, quits
 def test_a_scan_sees_the_server_s_kernels(lab) -> None:
     """The jupyter collector is told how to list what runs here."""
     headers = {"Authorization": f"token {lab.token}"}
-    started = httpx.post(f"{lab.url}api/kernels", headers=headers, json={}, timeout=60)
+    started = httpx.post(f"{lab.url}api/kernels", headers=headers, json={}, timeout=PATIENCE_S)
     assert started.status_code == 201
     with lab.http() as ours:
         scan = ours.post("api/ops/scan", json={"scope": "full", "filters": {"source": "jupyter"}}).json()
@@ -104,10 +105,12 @@ def test_a_kernel_s_socket_outlives_its_first_ping(lab) -> None:
 
     assert Socket().ping_timeout >= 2 * Socket().ping_interval
     headers = {"Authorization": f"token {lab.token}"}
-    kernel = httpx.post(f"{lab.url}api/kernels", headers=headers, json={}, timeout=60).json()
-    with connect(f"ws{lab.url[4:]}api/kernels/{kernel['id']}/channels", additional_headers=headers) as channels:
-        channels.recv(timeout=60)
-    httpx.delete(f"{lab.url}api/kernels/{kernel['id']}", headers=headers, timeout=60)
+    kernel = httpx.post(f"{lab.url}api/kernels", headers=headers, json={}, timeout=PATIENCE_S).json()
+    with connect(
+        f"ws{lab.url[4:]}api/kernels/{kernel['id']}/channels", additional_headers=headers, open_timeout=PATIENCE_S
+    ) as channels:
+        channels.recv(timeout=PATIENCE_S)
+    httpx.delete(f"{lab.url}api/kernels/{kernel['id']}", headers=headers, timeout=PATIENCE_S)
     assert "ping_timeout" not in lab.log()
 
 
@@ -159,28 +162,33 @@ def socket_url(server, **query: str) -> str:
 
 def test_the_server_s_authorizer_is_asked_for_sockets(readers) -> None:
     """A known caller without the right is told so by the close code."""
-    with connect(socket_url(readers, token=readers.token)) as socket, pytest.raises(websockets.ConnectionClosed) as end:
-        socket.recv(timeout=30)
+    with (
+        connect(socket_url(readers, token=readers.token), open_timeout=PATIENCE_S) as socket,
+        pytest.raises(websockets.ConnectionClosed) as end,
+    ):
+        socket.recv(timeout=PATIENCE_S)
     assert end.value.rcvd.code == 4403
 
 
 def test_a_stranger_s_socket_is_closed_with_4401(lab) -> None:
     """A browser can show its user that a login is needed, which no refused handshake would tell it."""
-    with connect(socket_url(lab)) as socket, pytest.raises(websockets.ConnectionClosed) as end:
-        socket.recv(timeout=30)
+    with connect(socket_url(lab), open_timeout=PATIENCE_S) as socket, pytest.raises(websockets.ConnectionClosed) as end:
+        socket.recv(timeout=PATIENCE_S)
     assert end.value.rcvd.code == 4401
 
 
 def test_a_socket_of_a_foreign_page_is_refused_at_the_handshake(lab) -> None:
     """A page of another origin gets no connection with its visitor's cookie."""
-    with httpx.Client(base_url=lab.url, timeout=60) as browser:
+    with httpx.Client(base_url=lab.url, timeout=PATIENCE_S) as browser:
         browser.get("lab", params={"token": lab.token})
         cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     headers = {"Cookie": cookies}
-    with connect(socket_url(lab), additional_headers=headers, origin=lab.url.rstrip("/")) as socket:
-        assert json.loads(socket.recv(timeout=30))["type"] == "connected"
+    with connect(
+        socket_url(lab), additional_headers=headers, origin=lab.url.rstrip("/"), open_timeout=PATIENCE_S
+    ) as socket:
+        assert json.loads(socket.recv(timeout=PATIENCE_S))["type"] == "connected"
     with pytest.raises(websockets.InvalidStatus) as refused:
-        connect(socket_url(lab), additional_headers=headers, origin="http://elsewhere.example")
+        connect(socket_url(lab), additional_headers=headers, origin="http://elsewhere.example", open_timeout=PATIENCE_S)
     assert refused.value.response.status_code == 403
 
 
@@ -200,7 +208,7 @@ def test_a_jupyter_server_lives_on_when_our_settings_mean_nothing(tmp_path: Path
             said.append(line)
             if "is running at" in line:
                 process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
     log = "".join(said)
     assert "rooms" in log
     assert "heartbeat" in log

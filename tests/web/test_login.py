@@ -10,6 +10,7 @@ import httpx
 import pytest
 import trustme
 
+from tests.patience import PATIENCE_MS, PATIENCE_S
 from tests.security.browsing import PASSWORD, browser, submit
 from tests.servers import Server
 
@@ -127,7 +128,7 @@ def test_a_logout_ends_the_session_and_says_so(server: Server) -> None:
         kept = dict(client.cookies)
         assert client.get("vibeworkbench/api/status").status_code == 200
         assert "You are logged out" in client.get("logout").text
-    replayed = httpx.get(f"{server.url}vibeworkbench/api/status", cookies=kept)
+    replayed = httpx.get(f"{server.url}vibeworkbench/api/status", cookies=kept, timeout=PATIENCE_S)
     assert replayed.status_code == 401
     assert recorded(server, "logout")[0]["name"] == "vera"
 
@@ -141,8 +142,8 @@ def test_a_token_in_a_page_s_address_opens_a_session_and_in_a_program_s_call_non
 ) -> None:
     """Nor does one in the header, wherever."""
     token = server.grant("analyst")
-    shown = httpx.get(server.url + path, params={"token": token})
-    told = httpx.get(server.url + path, headers={"Authorization": f"Bearer {token}"})
+    shown = httpx.get(server.url + path, params={"token": token}, timeout=PATIENCE_S)
+    told = httpx.get(server.url + path, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S)
     assert opens_session(shown) == opens
     assert not opens_session(told)
 
@@ -150,7 +151,7 @@ def test_a_token_in_a_page_s_address_opens_a_session_and_in_a_program_s_call_non
 def test_a_narrowed_token_in_a_page_s_address_opens_no_session(server: Server) -> None:
     """It frames a dashboard in somebody's page, whose reader stays who they are."""
     token = server.grant("viewer", "dashboard:ops")
-    shown = httpx.get(f"{server.url}vibeworkbench/dashboards", params={"token": token})
+    shown = httpx.get(f"{server.url}vibeworkbench/dashboards", params={"token": token}, timeout=PATIENCE_S)
     assert shown.status_code == 200
     assert not opens_session(shown)
 
@@ -179,13 +180,14 @@ def test_over_tls_the_cookie_is_for_tls_only(start_server: Callable[..., Server]
     server = start_server("", "--no-lab", data=tmp_path)
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
-    page = httpx.get(f"{server.url}lab", params={"token": server.token}, verify=trust)
+    page = httpx.get(f"{server.url}lab", params={"token": server.token}, verify=trust, timeout=PATIENCE_S)
     assert "Secure" in session_cookie(page)
 
 
 async def test_the_form_works_without_scripts_and_by_keyboard(server: Server, browser) -> None:
     """Fields have labels, the first has the focus, the wrong sentence is announced, and Enter sends."""
     context = await browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()
     await page.goto(f"{server.url}login")
     await page.keyboard.type("ana")

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.servers import START_LIMIT_S, STOP_LIMIT_S
+from tests.patience import PATIENCE_S
 
 CONFIGURED = """
 from vibeworkbench.web.authorizer import WorkbenchAuthorizer
@@ -36,7 +36,7 @@ class Jupyter:
     def left(self, name: str) -> Path:
         """The file of this name in the runtime directory, once it is there."""
         path = self.folder / "runtime" / name.format(pid=self.process.pid)
-        deadline = time.monotonic() + START_LIMIT_S
+        deadline = time.monotonic() + PATIENCE_S
         while not path.exists():
             assert time.monotonic() < deadline, self.log()
             with suppress(subprocess.TimeoutExpired):
@@ -70,7 +70,7 @@ def jupyter(folder: Path, *arguments: str, **environment: str) -> Iterator[Jupyt
         yield Jupyter(process, folder)
     finally:
         process.terminate()
-        process.wait(STOP_LIMIT_S)
+        process.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("given", ["", "the-admin-s-own-token"])
@@ -83,10 +83,12 @@ def test_a_plain_jupyter_server_can_have_roles(tmp_path: Path, given: str) -> No
         left = json.loads(path.read_bytes())
         assert given in {"", left["token"]}
         admin = {"Authorization": f"token {left['token']}"}
-        made = httpx.post(f"{left['url']}vibeworkbench/api/tokens", json={"role": "viewer"}, headers=admin, timeout=60)
+        made = httpx.post(
+            f"{left['url']}vibeworkbench/api/tokens", json={"role": "viewer"}, headers=admin, timeout=PATIENCE_S
+        )
         viewer = {"Authorization": f"token {made.json()['token']}"}
-        assert httpx.get(f"{left['url']}api/contents", headers=admin, timeout=60).status_code == 200
-        assert httpx.get(f"{left['url']}api/contents", headers=viewer, timeout=60).status_code == 403
+        assert httpx.get(f"{left['url']}api/contents", headers=admin, timeout=PATIENCE_S).status_code == 200
+        assert httpx.get(f"{left['url']}api/contents", headers=viewer, timeout=PATIENCE_S).status_code == 403
         assert json.loads(server.left("jpserver-{pid}.json").read_bytes())["token"] == ""
         assert left["token"] not in server.left("jpserver-{pid}-open.html").read_text()
         assert left["token"] not in server.log()
@@ -95,7 +97,7 @@ def test_a_plain_jupyter_server_can_have_roles(tmp_path: Path, given: str) -> No
 def test_a_shared_token_is_refused(tmp_path: Path) -> None:
     """It would stand in every page, and in every error page."""
     with jupyter(tmp_path, "--IdentityProvider.token=shared") as server:
-        assert server.process.wait(START_LIMIT_S) != 0
+        assert server.process.wait(PATIENCE_S) != 0
         assert "a shared token would be in every page" in server.log()
         assert "Traceback" not in server.log()
 
@@ -107,6 +109,6 @@ def test_nobody_is_let_in_where_the_workbench_cannot_be_opened(tmp_path: Path) -
     with jupyter(tmp_path, VIBEWORKBENCH_TOKEN="token") as server:
         url = json.loads(server.left("jpserver-{pid}.json").read_bytes())["url"]
         for path in ("api/contents", "voila/static/voila.js", "api", "lsp/status"):
-            answer = httpx.get(url + path, headers={"Authorization": "token token"}, timeout=60)
+            answer = httpx.get(url + path, headers={"Authorization": "token token"}, timeout=PATIENCE_S)
             assert answer.status_code == 401, path
-        assert httpx.get(f"{url}lab", timeout=60).status_code == 302
+        assert httpx.get(f"{url}lab", timeout=PATIENCE_S).status_code == 302

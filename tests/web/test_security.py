@@ -15,6 +15,7 @@ import pytest
 import websockets
 from websockets.sync.client import connect
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 
 DEBUG = "c.ServerApp.log_level = 10\n"
@@ -64,7 +65,10 @@ def raw(server: Server, path: str, *lines: str, method: str = "GET", **headers: 
     port = urlsplit(server.url).port
     own = {"Host": f"127.0.0.1:{port}", "Authorization": f"token {server.token}", "Connection": "close", **headers}
     head = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in own.items()), *lines, "", ""]
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as opened, opened.makefile("rb") as answer:
+    with (
+        closing(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)) as opened,
+        opened.makefile("rb") as answer,
+    ):
         opened.sendall("\r\n".join(head).encode("latin-1"))
         said = b"".join(iter(answer.readline, b"\r\n")).decode("latin-1")
         size = re.search(r"^Content-Length: (\d+)\r$", said, re.MULTILINE)
@@ -160,8 +164,8 @@ def test_huge_headers_cost_their_sender_the_connection_and_nobody_else(server: S
 def test_a_socket_that_fails_says_only_that(server: Server) -> None:
     """The close code is 1011; the log has the story."""
     url = f"ws{server.url.removeprefix('http')}failing/now?token={server.token}"
-    with connect(url) as opened, pytest.raises(websockets.ConnectionClosed) as end:
-        opened.recv(timeout=30)
+    with connect(url, open_timeout=PATIENCE_S) as opened, pytest.raises(websockets.ConnectionClosed) as end:
+        opened.recv(timeout=PATIENCE_S)
     assert (end.value.rcvd.code, end.value.rcvd.reason) == (1011, "The server failed.")
     assert "/secret/path of the server" in server.log()
 
@@ -172,8 +176,8 @@ def test_a_socket_that_fails_says_only_that(server: Server) -> None:
 def test_a_socket_s_query_that_means_nothing_is_closed_with_4400(server: Server, query: str) -> None:
     """Also when it is no text at all."""
     url = f"ws{server.url.removeprefix('http')}{ROOM}?token={server.token}&{query}"
-    with connect(url) as opened, pytest.raises(websockets.ConnectionClosed) as end:
-        opened.recv(timeout=30)
+    with connect(url, open_timeout=PATIENCE_S) as opened, pytest.raises(websockets.ConnectionClosed) as end:
+        opened.recv(timeout=PATIENCE_S)
     assert end.value.rcvd.code == 4400
 
 
@@ -183,13 +187,13 @@ def test_a_socket_s_query_that_means_nothing_is_closed_with_4400(server: Server,
 def test_the_token_is_in_no_log(server: Server, client: httpx.Client) -> None:
     """Not at debug level, not in the addresses of requests and sockets that failed."""
     from_page = {"Referer": f"{server.url}lab?token={server.token}"}
-    with httpx.Client(base_url=server.url, headers=from_page, timeout=60) as by_address:
+    with httpx.Client(base_url=server.url, headers=from_page, timeout=PATIENCE_S) as by_address:
         for path in ("vibeworkbench/api/status", "vibeworkbench/api/nothing", "vibeworkbench/api/rooms/%ff/x", ROOM):
             by_address.get(path, params={"token": server.token})
     for query in ("", "&since=%ff", "&since=x"):
         url = f"ws{server.url.removeprefix('http')}{ROOM}?token={server.token}{query}"
-        with connect(url) as opened, suppress(websockets.ConnectionClosed):
-            opened.recv(timeout=30)
+        with connect(url, open_timeout=PATIENCE_S) as opened, suppress(websockets.ConnectionClosed):
+            opened.recv(timeout=PATIENCE_S)
     raw(server, f"/{ROOM}?token={server.token}", Host="rebound.example", **HANDSHAKE)
     raw(server, f"/vibeworkbench/parties/%ff/main?token={server.token}", **HANDSHAKE)
     assert client.post("api/ops/scan", json={"scope": "full"}).status_code == 200

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.ops.staging import FULL, staged
+from tests.patience import PATIENCE_S
 from vibeworkbench.ops.checks import CheckContext
 from vibeworkbench.ops.checks.workspace import CHECKS
 from vibeworkbench.ops.collectors.programs import plain_environment, ran
@@ -421,7 +422,7 @@ async def test_a_tool_that_hangs_is_ended_with_all_that_it_started(repository, l
                 over.set()
 
         loop.add_reader(watched, readable)
-        await asyncio.wait_for(over.wait(), 30)
+        await asyncio.wait_for(over.wait(), PATIENCE_S)
         loop.remove_reader(watched)
         assert said == b"up\n"
     finally:
@@ -436,11 +437,11 @@ async def test_a_cancelled_look_ends_its_tools(repository, look, tmp_path):
     loop, up, over = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     loop.add_reader(watched, lambda: up.set() if os.read(watched, 64) else up.is_set() and over.set())
     task = asyncio.create_task(look("ruff"))
-    await asyncio.wait_for(up.wait(), 30)
+    await asyncio.wait_for(up.wait(), PATIENCE_S)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(over.wait(), 30)
+    await asyncio.wait_for(over.wait(), PATIENCE_S)
     loop.remove_reader(watched)
     os.close(watched)
 

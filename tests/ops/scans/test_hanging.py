@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import psutil
 
+from tests.patience import PATIENCE_S
+
 PLUGIN = '''
 import asyncio, threading
 from vibeworkbench.ops.model import Look, LookState
@@ -36,7 +38,6 @@ SETTINGS = """
 disabled_collectors = ["host", "processes", "jupyter"]
 collector_limit_s = 0.5
 """
-STOPS_WITHIN_S = 15
 
 
 def test_hanging_threads_hold_neither_other_collectors_nor_later_scans_nor_the_end(start_server, tmp_path):
@@ -57,4 +58,4 @@ def test_hanging_threads_hold_neither_other_collectors_nor_later_scans_nor_the_e
         assert runs["hanging"]["reason"] == "its look of an earlier scan still hangs"
         assert max(threads[1:]) < threads[0] + 5
     server.process.terminate()
-    assert server.process.wait(STOPS_WITHIN_S) == 0
+    assert server.process.wait(PATIENCE_S) == 0
