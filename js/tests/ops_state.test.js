@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chosenIssues, standing, tally, whyNotAct, whyNotScan } from "../../vibeworkbench/panels/ops_choice.js";
-import { isUnknown, mayRead, whyNotRead, whyWatching } from "../../vibeworkbench/panels/ops_rights.js";
+import { isUnknown, mayRead, whyNotRead, whyWatching } from "../../vibeworkbench/panels/rights.js";
 import { FRESH_MS, apply, initial } from "../../vibeworkbench/panels/ops_state.js";
 
 /** @typedef {import("../../vibeworkbench/panels/ops_state.js").State} State */

@@ -27,6 +27,7 @@ _COMMANDS = {
     "issues": "list issues, and do something about one",
     "targets": "what scans look at beside this machine",
     "schedules": "scans on a clock",
+    "logs": "search and follow logs, see their templates, send lines",
     "rooms": "rooms in use, and what is said in them",
     "dashboards": "notebooks as pages that many watch",
     "token": "tokens: who holds one may come in",

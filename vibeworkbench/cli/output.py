@@ -41,6 +41,13 @@ STYLES = {
     "rendering": "blue",
     "good": "green",
     "slow": "yellow",
+    "speaking": "green",
+    "silent": "dim",
+    "healthy": "green",
+    "unhealthy": "bold red",
+    "restarting": "red",
+    "exited": "dim",
+    "dead": "bold red",
 }
 WIDE = 400
 """Columns of output that no terminal shows: wide enough to cut nothing off."""

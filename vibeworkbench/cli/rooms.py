@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import select
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +11,11 @@ import msgspec
 from rich.text import Text
 
 from vibeworkbench.cli.arguments import WithDefault, json_option, workbench
-from vibeworkbench.cli.output import console, emit_items, faint, safe, show, table, warn
-from vibeworkbench.client.rooms import Connection, Message, RoomSubscription
+from vibeworkbench.cli.following import ConnectionSaid, followed
+from vibeworkbench.cli.output import console, emit_items, faint, safe, show, table
+from vibeworkbench.client.rooms import Message
 
 LONGEST_DATA = 400
-LOOK_AGAIN_S = 1.0
-"""How long a quiet room keeps a reader that has left from being noticed."""
 
 
 @click.group(cls=WithDefault)
@@ -74,44 +70,14 @@ def tail(ctx: click.Context, /, *, party: str, room: str, as_json: bool, count: 
 
     Without --since a snapshot comes first. How the connection stands is said on stderr.
     """
-    with workbench(ctx) as found, found.room(party, room, on_connection=_Said(), **place) as joined:
+    with workbench(ctx) as found, found.room(party, room, on_connection=ConnectionSaid(), **place) as joined:
         joined.wait_joined()
-        for message in itertools.islice(_read(joined), count):
+        coming = followed(joined.next, lambda: joined.connection.quality == "closed")
+        for message in itertools.islice(coming, count):
             if as_json:
                 click.echo(msgspec.json.encode(message.wire()))
             else:
                 _show(message)
-
-
-def _read(joined: RoomSubscription) -> Iterator[Message]:
-    while not _is_unread():
-        message = joined.next(LOOK_AGAIN_S)
-        if message is not None:
-            yield message
-        elif joined.connection.quality == "closed":
-            return
-
-
-def _is_unread() -> bool:
-    """Whether nobody reads what we write any more, as in ``... | head -n 1``: said without writing."""
-    poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
-    return bool(poll.poll(0))
-
-
-class _Said:
-    """Says on stderr when the connection is lost and when it is back."""
-
-    def __init__(self) -> None:
-        self._was_lost = False
-
-    def __call__(self, connection: Connection) -> None:
-        is_lost = connection.quality in {"reconnecting", "offline"}
-        if is_lost and not self._was_lost:
-            warn(f"connection lost{f' ({connection.reason})' if connection.reason else ''}, reconnecting")
-        elif self._was_lost and connection.transport:
-            warn("connected again" + (" by long polling" if connection.transport == "poll" else ""))
-        self._was_lost = is_lost or (self._was_lost and not connection.transport)
 
 
 def _show(message: Message) -> None:

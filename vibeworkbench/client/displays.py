@@ -6,10 +6,11 @@ known. Nothing is loaded from anywhere, nothing runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vibeworkbench.client.rooms.model import Connection
@@ -40,6 +41,17 @@ COLOURS = {
     "reconnecting": "#e8590c",
     "offline": "#d6336c",
     "closed": "#7b8794",
+    "fatal": "#d6336c",
+    "error": "#e03131",
+    "warning": "#d9a200",
+    "notice": "#3b82c4",
+    "speaking": "#2f9e60",
+    "silent": "#7b8794",
+    "healthy": "#2f9e60",
+    "unhealthy": "#d6336c",
+    "exited": "#7b8794",
+    "restarting": "#e8590c",
+    "dead": "#d6336c",
 }
 NEUTRAL = "#7b8794"
 
@@ -189,3 +201,58 @@ def folded(title: str, text: str) -> Html:
         f'<details><summary style="{_FAINT};cursor:pointer">{escape(title)}</summary>'
         f'<pre style="white-space:pre-wrap;background:none;color:inherit;font-size:12px">{escape(text)}</pre></details>'
     )
+
+
+def preformatted(text: str) -> Html:
+    """A text as it stands, its lines kept; what a terminal would obey is made visible."""
+    return Html(
+        '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;'
+        "background:color-mix(in srgb,currentColor 5%,transparent);"
+        'color:inherit;font-size:12px;padding:6px 10px;margin:4px 0;border-radius:6px">'
+        f"{escape(visible(text))}</pre>"
+    )
+
+
+def visible(text: str) -> str:
+    """``text`` with marks for what turns the reading direction or is not seen; sequences of terminals are left out."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", _SEQUENCE.sub("", text))
+
+
+_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]")
+"""Source: ECMA-48 (5th edition, 1991), clause 5.4."""
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""Source: Unicode Standard Annex 9, section 2; Boucher and Anderson, "Trojan Source", 2021."""
+
+
+def bars(counts: Sequence[int]) -> Html:
+    """Counts, bucket by bucket."""
+    width, height = 3 * len(counts), 22
+    highest = max(1, *counts)
+    tall = [0.0 if count == 0 else max(1.5, height * count / highest) for count in counts]
+    marks = "".join(
+        f'<rect x="{3 * place}" y="{height - size:.1f}" width="2" height="{size:.1f}"/>'
+        for place, size in enumerate(tall)
+        if size
+    )
+    return Html(
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="at most {max(counts, default=0)} in a bucket" fill="currentColor" opacity=".75">{marks}</svg>'
+    )
+
+
+def nested(told: Mapping[str, Any]) -> Html:
+    """Facts within facts, in their order."""
+    rows = "".join(
+        f'<tr><td style="{_CELL};{_FAINT}">{escape(name)}</td><td style="{_CELL}">{_nested(value)}</td></tr>'
+        for name, value in told.items()
+        if value not in (None, "")
+    )
+    return Html(f'<table style="border-collapse:collapse;color:inherit;font-size:13px;background:none">{rows}</table>')
+
+
+def _nested(value: Any) -> Html:
+    if isinstance(value, Mapping):
+        return nested(value)
+    if isinstance(value, list | tuple):
+        return Html("<br>".join(_nested(each) for each in value)) or html(None)
+    return Html(f'<code style="white-space:pre-wrap">{escape(visible(str(value)))}</code>')

@@ -5,7 +5,7 @@ These types are the client's own. They follow the contract's names in snake_case
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -219,3 +219,8 @@ def instant_text(at: datetime) -> str:
     if at.tzinfo is None:
         raise ClientError(f"{at.isoformat()} has no time zone; give an aware datetime, for instance with tzinfo=UTC")
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def ago_or_at(when: datetime | timedelta | None) -> datetime | None:
+    """An instant as it is; a time as the instant so long ago."""
+    return datetime.now(UTC) - when if isinstance(when, timedelta) else when

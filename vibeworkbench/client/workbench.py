@@ -18,6 +18,7 @@ from vibeworkbench.client.discovery import Address, found
 from vibeworkbench.client.errors import ClientError
 from vibeworkbench.client.issues import FULL_ID_DIGITS, Issue, Issues, only, worst_first
 from vibeworkbench.client.live import LiveProgress, in_notebook
+from vibeworkbench.client.logs import Logs
 from vibeworkbench.client.overview import Health, Members, Rooms, Schedules, Status, Summary
 from vibeworkbench.client.rooms import Connection, Message, RoomSubscription
 from vibeworkbench.client.scans import OPS_PARTY, RunningScan, Scan, Scans
@@ -36,6 +37,7 @@ class Workbench:
         self._api = Api(address)
         self.targets = Targets(self._api)
         self.dashboards = Dashboards(self._api)
+        self.logs = Logs(self._api)
         self.tokens = Tokens(self._api)
         self.roles = Roles(self._api)
 

@@ -1,5 +1,6 @@
 """What a notebook shows live: panels for JupyterLab and Voila."""
 
+from vibeworkbench.panels.logs import LogsPanel
 from vibeworkbench.panels.ops import OpsPanel
 
-__all__ = ["OpsPanel"]
+__all__ = ["LogsPanel", "OpsPanel"]

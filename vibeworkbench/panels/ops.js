@@ -4,17 +4,20 @@
  *     rooms → apply(state, event) → one frame later: draw → buttons → REST → rooms
  */
 
-import { html, nothing, render as draw } from "lit-html";
+import { html, nothing } from "lit-html";
 import { chosenIssues, tally } from "./ops_choice.js";
 import { details } from "./ops_details.js";
 import { issueList } from "./ops_issues.js";
-import { bar, connectionNote } from "./ops_bar.js";
+import { bar } from "./ops_bar.js";
 import { overview, skeleton } from "./ops_overview.js";
 import { OpsSource } from "./ops_source.js";
-import { isPublished } from "./credentials.js";
+import { connectionNote } from "./panel_connection.js";
+import { loginUrlOf, mount } from "./panel_frame.js";
 import { serverOf } from "./rest.js";
 import panelCss from "./panel.css";
-import frameCss from "./ops.css";
+import frameCss from "./panel_frame.css";
+import controlsCss from "./panel_controls.css";
+import opsCss from "./ops.css";
 import overviewCss from "./ops_overview.css";
 import issuesCss from "./ops_issues.css";
 import detailsCss from "./ops_details.css";
@@ -33,60 +36,31 @@ import detailsCss from "./ops_details.css";
  * @property {(change: Partial<State["choice"]>) => void} choose
  * @property {(issueId: string | null) => void} select
  * @property {(verb: import("./ops_choice.js").Verb | null) => void} form
- *
- * @typedef {{get: (name: string) => any, on: (name: string, act: () => void) => void, off: (name: string, act: () => void) => void}} Model
  */
-
-/** How often the live region may speak: a screen reader cannot follow fifty changes a second. */
-const SPEAK_MS = 1_500;
 
 let panels = 0;
 
 /**
- * The panel is drawn in `el` and stays live. Whenever its connection, or the instant of what it shows, is another one,
- * `el` gets the event `vibeworkbench:connection` with `detail` `{quality, transport, asOfMs}`, which the page may show.
- *
- * @param {{model: Model, el: HTMLElement}} context
- * @returns {() => void} Its undo: connections closed, listeners and style gone.
+ * @param {{model: import("./panel_frame.js").Model, el: HTMLElement}} context
+ * @returns {() => void} Its undo.
  */
-function render({ model, el }) {
-  const unstyle = styled();
-  const root = el.appendChild(document.createElement("div"));
-  root.className = "vw-panel vw-ops";
-  root.addEventListener("focusin", (event) => suppressShortcuts(/** @type {HTMLElement} */ (event.target)));
-  const voice = el.appendChild(document.createElement("p"));
-  voice.className = "vw-quiet";
-  voice.setAttribute("aria-live", "polite");
-
-  let frame = 0;
-  const redraw = () => (frame ||= requestAnimationFrame(paint));
-  const source = new OpsSource(serverOf(), redraw);
-  const acts = actsOf(source, model, root);
-  const announce = announcer(el);
-  const paint = () => {
-    frame = 0;
-    configure(root, model);
-    announce(source.state);
-    draw(panel(source.state, { ...acts, readOnly: Boolean(model.get("read_only")) }, model.get("title")), root);
+function render(context) {
+  const { model } = context;
+  /** @type {import("./panel_frame.js").Panel<State>} */
+  const ops = {
+    name: "ops",
+    styles: [panelCss, frameCss, controlsCss, opsCss, overviewCss, issuesCss, detailsCss],
+    traits: ["title", "height", "read_only"],
+    sourceOf: (changed) => new OpsSource(serverOf(), changed),
+    viewOf: (source, root) => {
+      const acts = actsOf(source, root);
+      return {
+        drawn: (state) => panel(state, { ...acts, readOnly: Boolean(model.get("read_only")) }, model.get("title")),
+        escape: () => source.state.selected !== null && acts.select(null),
+      };
+    },
   };
-  const speak = setInterval(() => speakTo(voice, source.state), SPEAK_MS);
-  const tick = setInterval(() => source.tick(), 1_000);
-  const close = (/** @type {KeyboardEvent} */ event) =>
-    event.key === "Escape" && source.state.selected !== null && acts.select(null);
-  root.addEventListener("keydown", close);
-  for (const name of ["title", "height", "read_only"]) model.on(`change:${name}`, redraw);
-  redraw();
-
-  return () => {
-    for (const name of ["title", "height", "read_only"]) model.off(`change:${name}`, redraw);
-    clearInterval(speak);
-    clearInterval(tick);
-    cancelAnimationFrame(frame);
-    source.close();
-    root.remove();
-    voice.remove();
-    unstyle();
-  };
+  return mount(context, ops);
 }
 
 /**
@@ -129,17 +103,13 @@ function notice({ notice: shown, issues }, acts) {
 
 /**
  * @param {OpsSource} source
- * @param {Model} model
  * @param {HTMLElement} root
- * @returns {Acts}
+ * @returns {Omit<Acts, "readOnly">}
  */
-function actsOf(source, model, root) {
+function actsOf(source, root) {
   return {
     id: `vw-ops-${(panels += 1)}`,
-    readOnly: Boolean(model.get("read_only")),
-    loginUrl: isPublished()
-      ? ""
-      : `${source.server}login?next=${encodeURIComponent(location.pathname + location.search)}`,
+    loginUrl: loginUrlOf(source.server),
     retry: () => source.retry(),
     tell: (text) => source.tell(text),
     scan: (scope) => source.scan(scope),
@@ -162,67 +132,6 @@ function actsOf(source, model, root) {
           /** @type {HTMLElement | null} */ (root.querySelector(`.vw-row[data-issue="${CSS.escape(row)}"]`))?.focus(),
         );
     },
-  };
-}
-
-/**
- * @param {HTMLElement} root
- * @param {Model} model
- */
-function configure(root, model) {
-  const height = model.get("height");
-  root.style.height = height;
-  root.toggleAttribute("data-filled", Boolean(height));
-  root.setAttribute("role", "region");
-  root.setAttribute("aria-label", model.get("title"));
-}
-
-/**
- * @param {HTMLElement} el
- * @returns {(state: State) => void} Says on `el` how the panel is connected, when that has changed.
- */
-function announcer(el) {
-  let told = "";
-  return ({ connection: { quality, transport }, asOfMs }) => {
-    const detail = { quality, transport, asOfMs };
-    const news = JSON.stringify(detail);
-    if (news === told) return;
-    told = news;
-    el.dispatchEvent(new CustomEvent("vibeworkbench:connection", { bubbles: true, composed: true, detail }));
-  };
-}
-
-/**
- * @param {HTMLElement} voice
- * @param {State} state
- */
-function speakTo(voice, { said }) {
-  if (voice.textContent !== said) voice.textContent = said;
-}
-
-/**
- * JupyterLab's notebook shortcuts (Enter, a, x, d d ...) are not meant while somebody works in the panel. Their selectors
- * match the focused element itself, so the mark that switches them off must stand there and not on the panel.
- *
- * @param {HTMLElement} focused
- */
-function suppressShortcuts(focused) {
-  focused.dataset["lmSuppressShortcuts"] = "true";
-}
-
-let styledPanels = 0;
-const sheet = new CSSStyleSheet();
-
-/** The style sheet is in the document once, however many panels there are. */
-function styled() {
-  if (styledPanels === 0) {
-    sheet.replaceSync([panelCss, frameCss, overviewCss, issuesCss, detailsCss].join("\n"));
-    document.adoptedStyleSheets.push(sheet);
-  }
-  styledPanels += 1;
-  return () => {
-    styledPanels -= 1;
-    if (styledPanels === 0) document.adoptedStyleSheets = document.adoptedStyleSheets.filter((each) => each !== sheet);
   };
 }
 

@@ -1,6 +1,6 @@
 /** What the ops panel shows of what it knows: pure questions to a `State`. */
 
-import { whyWatching } from "./ops_rights.js";
+import { whyWatching } from "./rights.js";
 import { SEVERITY_WEIGHT } from "./words.js";
 
 /**

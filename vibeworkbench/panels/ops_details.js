@@ -2,7 +2,8 @@
 
 import { html, nothing } from "lit-html";
 import { VERBS, standing, whyNotAct } from "./ops_choice.js";
-import { whyNotRead, whyWatching } from "./ops_rights.js";
+import { closeButton, fact } from "./panel_controls.js";
+import { whyNotRead, whyWatching } from "./rights.js";
 import { severityChip, stateChip } from "./ops_issues.js";
 import { STATE_WORD, absolute, counted, evidenceName, evidenceText, grouped, relative } from "./words.js";
 
@@ -36,15 +37,7 @@ export function details(state, issue, acts) {
       <div class="vw-details-head">
         ${severityChip(issue.severity)} ${stateChip(stands)}
         ${issue.flapping ? html`<span class="vw-flag">flapping</span>` : nothing}
-        <button
-          type="button"
-          class="vw-close"
-          aria-label="Close details"
-          title="Close (Esc)"
-          @click=${() => acts.select(null)}
-        >
-          <svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8m0-8-8 8" /></svg>
-        </button>
+        ${closeButton("Close details", () => acts.select(null))}
       </div>
       <h3 class="vw-details-title">${issue.title}</h3>
       ${issue.subject ? html`<p class="vw-subject">${issue.subject}</p>` : nothing}
@@ -186,19 +179,6 @@ function facts(issue, nowMs) {
     }
     ${fact("Type", issue.type)} ${fact("Check", issue.check)} ${fact("Collector", issue.collector)}
   </dl>`;
-}
-
-/**
- * @param {string} name
- * @param {string | null | undefined} value
- */
-function fact(name, value) {
-  return value
-    ? html`<div>
-        <dt>${name}</dt>
-        <dd>${value}</dd>
-      </div>`
-    : nothing;
 }
 
 /** @param {Issue} issue */

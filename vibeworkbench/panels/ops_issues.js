@@ -5,7 +5,8 @@ import { guard } from "lit-html/directives/guard.js";
 import { live } from "lit-html/directives/live.js";
 import { repeat } from "lit-html/directives/repeat.js";
 import { standing } from "./ops_choice.js";
-import { mayRead, whyNotRead, whyWatching } from "./ops_rights.js";
+import { select, walker } from "./panel_controls.js";
+import { mayRead, whyNotRead, whyWatching } from "./rights.js";
 import { PAGE_ROWS } from "./ops_state.js";
 import { SEVERITIES, STATE_WORD, absolute, counted, grouped, relative } from "./words.js";
 
@@ -49,7 +50,7 @@ export function issueList(state, chosen, acts) {
   return html`
     <section class="vw-issues" aria-labelledby=${`${acts.id}-issues`}>
       ${head(state, chosen.tally, acts)} ${filters(state, chosen.tally, acts)}
-      <ul class="vw-rows" aria-label=${counted(chosen.issues.length, "issue")} @keydown=${walk}>
+      <ul class="vw-rows" aria-label=${counted(chosen.issues.length, "issue")} @keydown=${walker(".vw-row")}>
         ${repeat(
           rows,
           (issue) => issue.issueId,
@@ -139,22 +140,6 @@ function filters(state, tally, acts) {
 }
 
 /**
- * @param {string} label
- * @param {string} value
- * @param {string[][]} options
- * @param {(value: string) => void} choose
- */
-export function select(label, value, options, choose) {
-  return html`<select
-    aria-label=${label}
-    .value=${live(value)}
-    @change=${(/** @type {any} */ event) => choose(event.target.value)}
-  >
-    ${options.map(([each, text]) => html`<option value=${each} ?selected=${each === value}>${text}</option>`)}
-  </select>`;
-}
-
-/**
  * @param {State} state
  * @param {Issue} issue
  * @param {boolean} reachable Whether Tab stops here; the arrow keys reach the others.
@@ -198,17 +183,6 @@ function row(state, issue, reachable, acts) {
         </button>
       </li>`,
   );
-}
-
-/** @param {KeyboardEvent} event Arrow keys move between rows. */
-function walk(event) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const list = /** @type {HTMLElement} */ (event.currentTarget);
-  const rows = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".vw-row")]);
-  const here = rows.findIndex((each) => each === event.target);
-  if (step === undefined || here < 0) return;
-  event.preventDefault();
-  rows[here + step]?.focus();
 }
 
 /**

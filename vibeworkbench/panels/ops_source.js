@@ -5,7 +5,7 @@
  */
 
 import { LEADS_TO } from "./ops_choice.js";
-import { isUnknown, mayRead } from "./ops_rights.js";
+import { isUnknown, mayRead } from "./rights.js";
 import { apply, initial } from "./ops_state.js";
 import { Rest, RestError } from "./rest.js";
 import { joinRoom } from "./socket.js";

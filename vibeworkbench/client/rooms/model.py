@@ -20,7 +20,7 @@ TOO_FAST = 4429
 ABNORMAL = 1006
 CODE_OF_STATUS = {302: 4401, 400: 4400, 401: 4401, 403: 4403, 404: 4404}
 """The close code that stands for the HTTP status of a refused poll."""
-UNRECORDED_PARTIES = frozenset({"relay", "containers"})
+UNRECORDED_PARTIES = frozenset({"relay", "containers", "logs"})
 VERBATIM_PARTIES = frozenset({"relay"})
 
 

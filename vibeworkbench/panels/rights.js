@@ -1,6 +1,10 @@
-/** What the reader of the ops panel may do, for what the panel offers; what is allowed is decided by the server. */
+/** What a panel's reader may do, for what the panel offers; what is allowed is decided by the server. */
 
-/** @typedef {import("./ops_state.js").State} State */
+/**
+ * @typedef {object} State What is known of the reader.
+ * @property {string | null} role
+ * @property {boolean | null} narrowed Whether the reader's token opens no more than a view; nothing while it is not known.
+ */
 
 const ROLES = ["viewer", "analyst", "operator", "admin"];
 
