@@ -25,6 +25,12 @@ from vibeworkbench.dashboards.service import Dashboards
 from vibeworkbench.dashboards.site import Rights
 from vibeworkbench.dashboards.site import Site as DashboardSite
 from vibeworkbench.errors import InvalidInput, Unavailable
+from vibeworkbench.logs import records as log_records
+from vibeworkbench.logs import room as log_room
+from vibeworkbench.logs import routes as log_routes
+from vibeworkbench.logs.facts import LogFacts
+from vibeworkbench.logs.intake import TABLES as SPOOL_TABLES
+from vibeworkbench.logs.service import Logs
 from vibeworkbench.ops import room as ops_room
 from vibeworkbench.ops import routes as ops_routes
 from vibeworkbench.ops.checks import load_checks
@@ -41,6 +47,8 @@ from vibeworkbench.schedules.service import Schedules
 from vibeworkbench.settings import Settings, StorageSettings, settings_from_file
 from vibeworkbench.storage import dialects, schema
 from vibeworkbench.storage.records import Database
+from vibeworkbench.storage.warehouse import FILE as WAREHOUSE_FILE
+from vibeworkbench.storage.warehouse import Warehouse
 from vibeworkbench.web import openapi, standing
 from vibeworkbench.web.roles import Role
 from vibeworkbench.web.routes import Route
@@ -192,6 +200,8 @@ class Workbench:
         database: Database,
         access: Access,
         rooms: Rooms,
+        warehouse: Warehouse,
+        logs: Logs,
         ops: Ops,
         schedules: Schedules,
         dashboards: Dashboards,
@@ -201,6 +211,8 @@ class Workbench:
         self.database = database
         self.access = access
         self.rooms = rooms
+        self.warehouse = warehouse
+        self.logs = logs
         self.ops = ops
         self.schedules = schedules
         self.dashboards = dashboards
@@ -230,9 +242,17 @@ class Workbench:
         registry, clock = _registry(), partial(datetime.now, UTC)
         access = Access(database=database, settings=settings.access, clock=clock)
         rooms = Rooms(database=database, settings=settings.rooms, registry=registry)
+        warehouse = Warehouse(
+            path=data_dir.absolute() / WAREHOUSE_FILE,
+            settings=settings.warehouse,
+            tables=(SPOOL_TABLES, log_records.TABLES),
+        )
+        logs = Logs(
+            directory=data_dir.absolute(), warehouse=warehouse, rooms=rooms, settings=settings.logs, registry=registry
+        )
         collectors = load_collectors(settings.ops.disabled_collectors)
         checks = load_checks(settings.ops.disabled_checks)
-        facts = dict(host.facts)
+        facts = dict(host.facts) | {"logs": LogFacts(logs)}
         ops = Ops(
             database=database,
             rooms=rooms,
@@ -259,6 +279,8 @@ class Workbench:
             database=database,
             access=access,
             rooms=rooms,
+            warehouse=warehouse,
+            logs=logs,
             ops=ops,
             schedules=calendar,
             dashboards=dashboards,
@@ -272,6 +294,10 @@ class Workbench:
         await self.access.start()
         self._stops.push_async_callback(self.rooms.stop)
         await self.rooms.start()
+        self._stops.push_async_callback(self.warehouse.stop)
+        self._stops.push_async_callback(self.logs.stop)
+        await self.logs.start()
+        await self.warehouse.start()
         self._stops.push_async_callback(self.schedules.settled)
         self._stops.push_async_callback(self.ops.stop)
         await self.ops.start()
@@ -298,6 +324,8 @@ class Workbench:
                 "storage": self._storage,
                 "access": self._access,
                 "rooms": self._rooms,
+                "warehouse": self._warehouse,
+                "logs": self._logs,
                 "ops": self._ops,
                 "schedules": self._schedules,
                 "dashboards": self._dashboards,
@@ -307,6 +335,7 @@ class Workbench:
         )
         mounted += access_routes.routes(self.access)
         mounted += ops_routes.routes(self.ops)
+        mounted += log_routes.routes(self.logs)
         mounted += room_routes.routes(self.rooms)
         mounted += schedule_routes.routes(self.schedules)
         mounted += dashboard_routes.routes(self.dashboards)
@@ -334,6 +363,15 @@ class Workbench:
 
     async def _rooms(self) -> Part:
         return Part(facts={"epoch": self.rooms.epoch}) if self.started else _NOT_RUNNING
+
+    async def _warehouse(self) -> Part:
+        problem = self.warehouse.problem
+        return Part("degraded", problem) if problem else Part()
+
+    async def _logs(self) -> Part:
+        if not self.started:
+            return _NOT_RUNNING
+        return self.logs.standing()
 
     async def _ops(self) -> Part:
         if not self.started:
@@ -373,6 +411,7 @@ def _parties(ops: Ops, calendar: Schedules) -> tuple[Party, ...]:
         Party(ops_room.HEALTH_PARTY, recording=True, read=Role.viewer, write=None, snapshot=health, rooms=main),
         Party("reviews", recording=True, read=Role.viewer, write=None, rooms=main),
         Party("tasks", recording=True, read=Role.viewer, write=None),
+        Party(log_room.PARTY, recording=False, read=Role.analyst, write=None, rooms=frozenset({log_room.ROOM})),
         Party("containers", recording=False, read=Role.viewer, write=None),
         Party(RELAY, recording=False, read=Role.viewer, write=Role.operator),
     )

@@ -26,9 +26,9 @@ from vibeworkbench.ops.wire.issues import (
     issue_with_history,
     summary_body,
 )
-from vibeworkbench.ops.wire.pages import cursor_of, keys_of
 from vibeworkbench.ops.wire.scans import ScanBody, ScanList, ScanQuery, running_body, scan_body
 from vibeworkbench.ops.wire.snapshot import SnapshotBody
+from vibeworkbench.web.lists import cursor_of, keys_of
 
 SNAPSHOT_ISSUES = 200
 """Most issues in the snapshot of the ops room; the rest are in REST."""

@@ -147,6 +147,11 @@ class Rooms:
         if hall is not None:
             hall.room.announce(type, _now_ms(), encode(data))
 
+    def members(self, party: str, room: str) -> int:
+        """How many are in the room now."""
+        hall = self._halls.get((party, room))
+        return 0 if hall is None else len(hall.room.members)
+
     async def say(self, party: str, room: str, type: str, data: Mapping[str, Any]) -> Event:
         """The message is committed, has its ``seq``, and is on its way to the members.
 

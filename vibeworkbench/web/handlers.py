@@ -71,9 +71,13 @@ class ApiHandler(Admission):
     def _refuse(self, error: Exception) -> None:
         self._refusal = self._refusal or error
 
-    def _limit_body(self) -> None:
+    def body_limit_bytes(self) -> int:
+        """Size of the largest body that this address takes."""
         settings: WebSettings = self.settings.get(WEB_SETTINGS, WebSettings())
-        self._limit_bytes = settings.body_bytes
+        return settings.body_bytes
+
+    def _limit_body(self) -> None:
+        self._limit_bytes = self.body_limit_bytes()
         announced = self.request.headers.get("Content-Length", "0")
         size_bytes = int(announced) if announced.isascii() and announced.isdigit() else 0
         if size_bytes <= self._limit_bytes:

@@ -80,7 +80,8 @@ def _is_socket(route: Route) -> bool:
 def _kinds(operations: Iterable[Operation]) -> list[Any]:
     kinds: list[Any] = [ErrorAnswer]
     for each in operations:
-        kinds += [kind for kind in (each.body, each.query, each.answer) if kind not in (None, str)]
+        said = (each.body, each.query, each.answer, *each.streams.values())
+        kinds += [kind for kind in said if kind not in (None, str, bytes)]
     return list(dict.fromkeys(kinds))
 
 
@@ -104,7 +105,14 @@ def _described(
     if said.body is not None:
         required = not _takes_nothing(said.body)
         described["requestBody"] = {"required": required, "content": {JSON: {"schema": schemas[said.body]}}}
+    if said.streams:
+        described["requestBody"] = {"required": True, "content": dict(_streams(said, schemas))}
     return described
+
+
+def _streams(said: Operation, schemas: Schemas) -> Iterator[tuple[str, dict[str, Any]]]:
+    for media_type, kind in said.streams.items():
+        yield media_type, {"schema": {"type": "string", "format": "binary"} if kind is bytes else schemas[kind]}
 
 
 def _takes_nothing(body: Any) -> bool:
@@ -153,7 +161,7 @@ def _refusals(said: Operation) -> set[int]:
     statuses = {400, *_ALWAYS, *said.errors}
     if said.role is not None:
         statuses |= {401, 403}
-    if said.body is not None:
+    if said.body is not None or said.streams:
         statuses.add(413)
     return statuses
 

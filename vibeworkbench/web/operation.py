@@ -47,6 +47,8 @@ class Operation:
         summary: One line.
         role: Lowest role that may call it; ``None`` means everybody, without login.
         body: Struct of the JSON body, or a union of tagged ones; ``None`` takes none.
+        streams: Media type → what the body holds (``bytes``: nothing that a schema says), of a method that reads the
+            body by itself.
         query: Struct of the query string; ``None`` takes none.
         answer: Struct of the answer's JSON body; ``None`` has none, ``str`` is text of ``media_type``.
         status: Status of success.
@@ -60,6 +62,7 @@ class Operation:
     summary: str
     role: Role | None
     body: Any = None
+    streams: Mapping[str, Any] = field(default_factory=dict)
     query: type[msgspec.Struct] | None = None
     answer: Any = None
     status: int = 200
@@ -104,7 +107,7 @@ def operations_of(handler: type) -> dict[str, Operation]:
 
 def _decoded(handler: ApiHandler, said: Operation) -> dict[str, Any]:
     query = decode_query(handler.query_parameters(), said.query or Nothing)
-    body = decode_body(handler.json_body(), said.body or Nothing)
+    body = None if said.streams else decode_body(handler.json_body(), said.body or Nothing)
     given: dict[str, Any] = {}
     if said.query is not None:
         given["query"] = query

@@ -10,8 +10,8 @@ import msgspec
 
 from vibeworkbench.ops.issues.model import Issue, State, Transition
 from vibeworkbench.ops.model import Severity
-from vibeworkbench.ops.wire.pages import Limit
 from vibeworkbench.ops.wire.types import Body, Chosen, Instant, SeverityName, StateName, Text, severity_name
+from vibeworkbench.web.lists import Limit
 
 
 class Acknowledge(Body, frozen=True):

@@ -12,8 +12,8 @@ from vibeworkbench.errors import InvalidInput
 from vibeworkbench.ops.model import Filters, Period, ScanRequest, Scope, Severity
 from vibeworkbench.ops.records import filters_json
 from vibeworkbench.ops.scans.model import Scan
-from vibeworkbench.ops.wire.pages import Limit
 from vibeworkbench.ops.wire.types import Body, Instant, Name, ScopeName, SeverityName, StatusName
+from vibeworkbench.web.lists import Limit
 
 Severities = Annotated[list[SeverityName], msgspec.Meta(max_length=100)]
 Names = Annotated[list[Name], msgspec.Meta(max_length=100)]

@@ -10,9 +10,9 @@ import msgspec
 
 from vibeworkbench.ops.model import subject_of
 from vibeworkbench.ops.targets import KnownTarget, Origin
-from vibeworkbench.ops.wire.pages import Limit, cursor_of, keys_of
 from vibeworkbench.ops.wire.types import Body
 from vibeworkbench.settings import Section, Target
+from vibeworkbench.web.lists import Limit, cursor_of, keys_of
 
 
 class TargetQuery(Body, frozen=True):

@@ -1,0 +1,327 @@
+"""The way of everything that comes in masses: on disk before it is acknowledged, in the warehouse soon after, once.
+
+What arrived stands in the spool; a batch of it enters the warehouse in one transaction together with the position up to
+which the spool was read. Killed before the commit, the batch is taken again; killed after it, the position says so.
+What stands in frames is the business of keepers, one for each kind of payload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from vibeworkbench.errors import Unavailable, WorkbenchError
+from vibeworkbench.logs.frames import Frame, encoded
+from vibeworkbench.logs.spool import Spool, Taken
+from vibeworkbench.logs.window import Window, packed
+from vibeworkbench.settings import LogSettings
+from vibeworkbench.storage.warehouse import Connection, Tables, Warehouse
+
+DIRECTORY = "spool"
+REFUSED_FILE = "refused"
+SPOOLS = 16
+"""Servers on one data directory: each has a spool of its own."""
+BATCH_BYTES = 8 * 2**20
+"""What enters the warehouse in one transaction, about."""
+STOP_S = 10.0
+"""How long a server that stops goes on filling the warehouse; what is left waits in the spool."""
+
+TABLES = Tables("spool", ("CREATE TABLE spool_position (spool VARCHAR PRIMARY KEY, position BIGINT NOT NULL)",))
+
+log = logging.getLogger(__name__)
+
+
+class Keeper(Protocol):
+    """Puts one kind of payload into the warehouse."""
+
+    payload: str
+    """The kind of payload."""
+
+    def load(self, connection: Connection) -> None:
+        """What the keeper has in memory agrees with the warehouse, whatever it was before."""
+        ...
+
+    def store(self, connection: Connection, frames: Sequence[Frame]) -> Any:
+        """The frames' content is in the warehouse once the transaction under way commits.
+
+        Runs in the writer's thread. When the transaction fails, ``load`` comes before the next ``store``.
+        """
+        ...
+
+    def stored(self, told: Any) -> None:
+        """What ``store`` returned is committed; called on the event loop."""
+        ...
+
+
+class Intake:
+    """The spool, the remembered ids, and the way into the warehouse.
+
+    Args:
+        directory: The data directory.
+        warehouse: Where everything goes.
+        settings: Limits and intervals.
+        keepers: One for each kind of payload.
+    """
+
+    def __init__(
+        self, *, directory: Path, warehouse: Warehouse, settings: LogSettings, keepers: Iterable[Keeper]
+    ) -> None:
+        self.warehouse = warehouse
+        self.settings = settings
+        self.problem = ""
+        self.refused_frames = 0
+        self.damaged_bytes = 0
+        self._root = directory / DIRECTORY
+        self._spool = self._spool_at(1)
+        self._window = Window(int(settings.id_window_s * 1e6), settings.id_window_records)
+        self._keepers: Mapping[str, Keeper] = {each.payload: each for each in keepers}
+        self._pending: dict[int, asyncio.Future[None]] = {}
+        self._position: int | None = None
+        self._is_stale = True
+        self._lock = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._drainer: asyncio.Task[None] | None = None
+        warehouse.on_open(self._attach)
+        warehouse.on_checkpoint(self._forget)
+
+    def _spool_at(self, number: int) -> Spool:
+        settings = self.settings
+        directory = self._root / str(number)
+        return Spool(directory, segment_bytes=settings.segment_bytes, limit_bytes=settings.spool_bytes)
+
+    # Starting and stopping
+
+    async def start(self) -> None:
+        """What arrives is kept, also while the warehouse cannot be used; ``problem`` says why if it is not."""
+        await asyncio.to_thread(self._open)
+        self._drainer = asyncio.create_task(self._drain_always(), name="drain")
+
+    def _open(self) -> None:
+        try:
+            for number in range(1, SPOOLS + 1):
+                self._spool = self._spool_at(number)
+                if self._spool.open():
+                    break
+            else:
+                self.problem = f"{SPOOLS} servers use this data directory already"
+                return
+            for newest_us, ids in self._spool.ids():
+                self._window.recall(newest_us, ids)
+        except OSError as error:
+            self.problem = error.strerror or "the spool cannot be opened"
+            log.exception("spool: it cannot be opened")
+
+    async def stop(self) -> None:
+        """What arrived is in the warehouse, or waits in the spool; no more is taken."""
+        if self._drainer is not None:
+            self._drainer.cancel()
+            await asyncio.wait({self._drainer})
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self.drained()
+        except (TimeoutError, WorkbenchError) as error:
+            log.warning("spool: what is left waits for the next start: %s", error)
+        await asyncio.to_thread(self._spool.close)
+
+    # Putting
+
+    async def put(
+        self, kind: str, pack: Callable[[Sequence[bool]], bytes], hashes: Sequence[int] = (), *, is_bare: bool = True
+    ) -> list[bool]:
+        """What is new of some records is on disk.
+
+        Args:
+            kind: The payload's kind.
+            pack: Makes the payload of the records that are new, in a thread: gets for each of ``hashes`` whether.
+            hashes: The hash of each record's id (see :mod:`vibeworkbench.logs.window`), 0 for those without one.
+            is_bare: Whether nothing is to be put when no record is new.
+
+        Returns:
+            For each of ``hashes``, whether it was new. Those that were not are on disk as well.
+
+        Raises:
+            Unavailable: Nothing of it is kept; the same call may succeed later.
+        """
+        if self.problem:
+            raise Unavailable(f"Records cannot be kept: {self.problem}.")
+        is_new, earlier = self._judged(hashes)
+        drawn = [each for each, new in zip(hashes, is_new, strict=True) if new and each]
+        if any(is_new) or not is_bare:
+            await self._kept(kind, pack, is_new, drawn)
+        for each in earlier:
+            await each
+        return is_new
+
+    def _judged(self, hashes: Sequence[int]) -> tuple[list[bool], set[asyncio.Future[None]]]:
+        """Of each hash, whether it is new, and the commits under way that others depend on."""
+        if not any(hashes):
+            return [True] * len(hashes), set()
+        earlier: set[asyncio.Future[None]] = set()
+        seen: set[int] = set()
+        is_new: list[bool] = []
+        for each, is_known in zip(hashes, self._window.known(hashes), strict=True):
+            if each in self._pending:
+                earlier.add(self._pending[each])
+            is_new.append(not each or not (is_known or each in self._pending or each in seen))
+            seen.add(each)
+        return is_new, earlier
+
+    async def _kept(
+        self, kind: str, pack: Callable[[Sequence[bool]], bytes], is_new: Sequence[bool], drawn: Sequence[int]
+    ) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.update(dict.fromkeys(drawn, done))
+        now_us = time.time_ns() // 1000
+        ids = packed(drawn)
+        try:
+            put = await asyncio.to_thread(lambda: self._spool.put(Frame(kind, now_us, ids, pack(is_new))))
+            # A caller who goes away takes nothing back: what becomes of the frame is told to others, too.
+            await asyncio.shield(asyncio.wrap_future(put))
+            self._window.add(drawn, now_us)
+            done.set_result(None)
+        except BaseException as error:
+            failed = error if isinstance(error, Unavailable) else Unavailable("These records were not kept.")
+            done.set_exception(failed)
+            done.exception()  # retrieved: most of the time, nobody else waits for it
+            raise
+        finally:
+            for each in drawn:
+                self._pending.pop(each, None)
+        if self._spool.pending_bytes > BATCH_BYTES:
+            self._wanted.set()
+
+    # Draining
+
+    @property
+    def pending_bytes(self) -> int:
+        """Size of what is not in the warehouse yet."""
+        return self._spool.pending_bytes
+
+    @property
+    def spool_problem(self) -> str:
+        """Why nothing is taken; empty when all is well."""
+        return self.problem or self._spool.problem
+
+    async def drained(self) -> None:
+        """All that was acknowledged before this call is in the warehouse.
+
+        Raises:
+            Unavailable: The warehouse cannot be used.
+        """
+        target = self._spool.head
+        while self._position is None or self._position < target:
+            async with self._lock:
+                if self._position is None or self._position < target:
+                    await self._step()
+
+    async def _step(self) -> None:
+        """One batch is in the warehouse."""
+        try:
+            end, told = await self.warehouse.write(self._batch)
+        except Unavailable:
+            self._is_stale = True
+            raise
+        except Exception:
+            log.exception("drain: a batch cannot be stored; its frames are tried one by one")
+            end, told = await self._single()
+        self._position = self._spool.drained = end
+        self._is_stale = False
+        for keeper, each in told:
+            keeper.stored(each)
+
+    async def _single(self) -> tuple[int, list[tuple[Keeper, Any]]]:
+        self._is_stale = True
+        try:
+            return await self.warehouse.write(lambda connection: self._batch(connection, limit_bytes=1))
+        except Unavailable:
+            raise
+        except Exception:  # border: whatever one frame holds, those behind it must come in
+            log.exception("drain: a frame cannot be stored")
+            return await self.warehouse.write(self._stepped_over)
+
+    def _batch(self, connection: Connection, *, limit_bytes: int = BATCH_BYTES) -> tuple[int, list[tuple[Keeper, Any]]]:
+        if self._is_stale:
+            for keeper in self._keepers.values():
+                keeper.load(connection)
+        taken = self._taken(limit_bytes)
+        by_kind: dict[str, list[Frame]] = {}
+        for frame in taken.frames:
+            by_kind.setdefault(frame.kind, []).append(frame)
+        for kind in by_kind.keys() - self._keepers.keys():
+            self._set_aside(by_kind[kind], f"nobody here keeps {kind}")
+        told = [
+            (keeper, keeper.store(connection, by_kind[kind]))
+            for kind, keeper in self._keepers.items()
+            if kind in by_kind
+        ]
+        connection.execute(_POSITION, [self._spool.id, taken.end])
+        return taken.end, told
+
+    def _stepped_over(self, connection: Connection) -> tuple[int, list[tuple[Keeper, Any]]]:
+        taken = self._taken(1)
+        self._set_aside(taken.frames, "the warehouse does not take them")
+        connection.execute(_POSITION, [self._spool.id, taken.end])
+        return taken.end, []
+
+    def _taken(self, limit_bytes: int) -> Taken:
+        if self._position is None:
+            raise Unavailable("The warehouse was just opened.")
+        taken = self._spool.take(self._position, limit_bytes)
+        self._note_damage(taken)
+        return taken
+
+    def _note_damage(self, taken: Taken) -> None:
+        if taken.damaged_bytes:
+            self.damaged_bytes += taken.damaged_bytes
+            log.error("spool: %d damaged bytes were stepped over", taken.damaged_bytes)
+
+    def _set_aside(self, frames: Sequence[Frame], reason: str) -> None:
+        """Frames that the warehouse cannot take stand in a file of their own, for people to look at."""
+        self.refused_frames += len(frames)
+        log.error("drain: %d frames are set aside: %s", len(frames), reason)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        with os.fdopen(os.open(self._root / REFUSED_FILE, flags, 0o600), "ab") as file:
+            file.writelines(encoded(frame) for frame in frames)
+
+    async def _drain_always(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self.settings.drain_interval_s):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            if self.warehouse.problem or self._position == self._spool.head:
+                continue
+            try:
+                await self.drained()
+            except Unavailable as error:
+                log.warning("drain: %s", error.message)
+            except Exception:  # border: a loop in the background goes on whatever happens
+                log.exception("drain: it failed, and is tried again")
+
+    # What the warehouse tells, in its writer's thread
+
+    def _attach(self) -> None:
+        def found(connection: Connection) -> int:
+            row = connection.execute(_PLACE, [self._spool.id]).fetchone()
+            return 0 if row is None else int(row[0])
+
+        self._is_stale = True
+        position = self.warehouse.write_now(found)
+        self._spool.skip_to(position)
+        self._position = self._spool.drained = position
+
+    def _forget(self) -> None:
+        if self._position is not None:
+            self._spool.forget(self._position)
+            self._spool.forget_ids(self._window.forget(time.time_ns() // 1000))
+
+
+_POSITION = "INSERT OR REPLACE INTO spool_position VALUES (?, ?)"
+_PLACE = "SELECT position FROM spool_position WHERE spool = ?"
