@@ -14,8 +14,8 @@ import msgspec
 
 from vibeworkbench.errors import InvalidInput, LimitExceeded
 from vibeworkbench.logs.columns import Lines, Refusal, microseconds
+from vibeworkbench.logs.headers.forms import level_named
 from vibeworkbench.logs.model import Kind, Level
-from vibeworkbench.logs.tail.levels import known_level
 from vibeworkbench.logs.wire import RecordBody, RefusedBody
 from vibeworkbench.masking import masked
 from vibeworkbench.settings import LogSettings
@@ -174,9 +174,7 @@ def _level(said: str | int | None) -> int | None:
         return said
     name = said.strip().lower()
     number = _LEVELS.get(name)
-    if number is None:
-        number = _LEVELS[known_level(name)] or None
-    return number
+    return number if number is not None else int(level_named(name)) or None
 
 
 _LEVELS = {each.name: int(each) for each in Level}
