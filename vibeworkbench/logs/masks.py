@@ -72,7 +72,7 @@ MASKS = (
     Mask("hex", (), rf"\b(?:[0-9][xX]{_HEX}+|(?:[0-9]{{1,32}}[a-fA-F]|[a-fA-F]{{1,12}}[0-9]){_HEX}{{4,}})\b", "<hex>"),
     Mask("size", (), rf"{_COUNT}(?:[KMGTPkmgtp]?i?B|[KMGTPkmgtp]b|[Bb]ytes?)\b", "<size>"),
     Mask("duration", (), rf"[<>~]?{_COUNT}(?:{_UNIT})\b", "<duration>"),
-    Mask("number", (), r"(^|[^A-Za-z0-9])-?[0-9]+(?:\.[0-9]+)*%?|([A-Za-z])[0-9]+", r"\1\2<number>"),
+    Mask("number", (), r"(^|[^A-Za-z0-9])-?[0-9]+(?:\.[0-9]+)*(?:%\B)?|([A-Za-z])[0-9]+", r"\1\2<number>"),
 )
 
 NAMES = tuple(dict.fromkeys(mask.name for mask in MASKS[1:]))
