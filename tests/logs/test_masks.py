@@ -58,7 +58,7 @@ def database() -> duckdb.DuckDBPyConnection:
         yield connection
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=20))
 @example(["x" * 5000])
 def test_means_the_same_in_duckdb(database: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
@@ -76,7 +76,7 @@ def test_texts_that_differ_in_digits_only_are_masked_alike(text: str) -> None:
     assert masks.masked(masks.zeroed(text)) == masks.masked(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_no_digit_is_left(text: str) -> None:
     assert not re.search("[0-9]", masks.masked(text))

@@ -7,9 +7,14 @@ line → message (``logs/headers``) → masked text (``logs/masks.py``) → form
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
+from vibeworkbench.logs.headers import layouts_of
 from vibeworkbench.logs.masks import masked, zeroed
 from vibeworkbench.logs.mining.book import TemplateBook
+
+_SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+"""Headers are taken off; what they say of time does not matter here."""
 
 
 def mine(lines: Sequence[str]) -> list[str]:
@@ -28,7 +33,8 @@ def templates(lines: Sequence[str]) -> dict[str, str]:
 
 
 def _mined(lines: Sequence[str]) -> tuple[TemplateBook, list[str]]:
-    zeros = {line: zeroed(line) for line in dict.fromkeys(lines)}
+    layout = layouts_of(lines, _SOME_DAY)
+    zeros = {line: zeroed(layout.parsed(line).message) for line in dict.fromkeys(lines)}
     texts = {zero: masked(zero) for zero in dict.fromkeys(zeros.values())}
     distinct = list(dict.fromkeys(texts.values()))
     book = TemplateBook(most_masked=len(distinct) + 1)
