@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import socket
+import subprocess
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from tests.containers.engine_server import stamp
 from vibeworkbench.engine.address import Address, address_of
 from vibeworkbench.engine.client import Engine
 from vibeworkbench.engine.lines import nanoseconds_of
@@ -28,9 +32,10 @@ async def collected(engine, facts, position, follow=False):
     """The new lines' texts, until the stream ends or breaks."""
     texts = []
     try:
-        async with aclosing(engine.logs(facts, position, follow=follow)) as lines:
+        async with aclosing(engine.logs(facts, position.since, follow=follow)) as lines:
             async for line in lines:
-                texts.append(line.text)  # noqa: PERF401 - those that came before the stream broke count
+                if position.takes(line):
+                    texts.append(line.text)  # noqa: PERF401 - those that came before the stream broke count
     except Unavailable:
         texts.append("BROKEN")
     return texts
@@ -89,7 +94,7 @@ async def test_both_streams_are_read_in_frames(engine_server, engine):
     long = "x" * 40_000
     await engine_server.log(container, (NS, "stdout", "started"), (NS + 1, "stderr", "warn"), (NS + 2, "stdout", long))
     facts = await engine.inspect(container.container_id)
-    lines = [line async for line in engine.logs(facts, Position(), follow=False)]
+    lines = [line async for line in engine.logs(facts, follow=False)]
     assert [(line.at_ns - NS, line.stream, line.text) for line in lines] == [
         (0, "stdout", "started"),
         (1, "stderr", "warn"),
@@ -102,7 +107,7 @@ async def test_a_terminals_log_has_no_frames(engine_server, engine):
     container = engine_server.add("shell", terminal=True)
     await engine_server.log(container, (NS, "stdout", "$ ls\r"), (NS + 1, "stdout", "y" * 40_000))
     facts = await engine.inspect(container.container_id)
-    texts = [line.text async for line in engine.logs(facts, Position(), follow=False)]
+    texts = [line.text async for line in engine.logs(facts, follow=False)]
     assert texts == ["$ ls", "y" * 40_000]
 
 
@@ -127,7 +132,7 @@ async def test_a_followed_log_ends_with_its_container(engine_server, engine):
     await engine_server.log(container, (NS, "stdout", "one"))
     facts = await engine.inspect(container.container_id)
     texts = []
-    async with aclosing(engine.logs(facts, Position())) as lines:
+    async with aclosing(engine.logs(facts)) as lines:
         async for line in lines:
             texts.append(line.text)
             if line.text == "one":
@@ -214,3 +219,20 @@ def test_instants_that_are_none():
     """The Engine's "never", and nonsense, are 0."""
     assert [nanoseconds_of(text) for text in ("0001-01-01T00:00:00Z", "never", "2026-13-01T00:00:00Z")] == [0, 0, 0]
     assert nanoseconds_of("1970-01-01T01:00:01.5+01:00") == 1_500_000_000
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="the docker command is not installed")
+async def test_the_docker_command_reads_the_same(engine_server):
+    """A stranger's client finds in the stand-in what ours finds: the shapes are the Engine's."""
+    container = engine_server.add("api")
+    await engine_server.log(container, (NS, "stdout", "one"), (NS + 1, "stderr", "two"))
+
+    async def said(*arguments: str) -> str:
+        command = ("docker", "-H", f"unix://{engine_server.path}", *arguments)
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return (await process.communicate())[0].decode().strip()
+
+    assert await said("ps", "--format", "{{.Names}} {{.Image}} {{.State}}") == "api shop/api:1.4 running"
+    assert (await said("logs", "-t", "api")).splitlines() == [f"{stamp(NS)} one", f"{stamp(NS + 1)} two"]
+    use = await said("stats", "--no-stream", "--format", "{{.CPUPerc}} {{.MemUsage}} {{.PIDs}}", "api")
+    assert use == "50.00% 200MiB / 1GiB 7"

@@ -30,6 +30,7 @@ _COMMANDS = {
     "logs": "search and follow logs, see their templates, send lines",
     "rooms": "rooms in use, and what is said in them",
     "dashboards": "notebooks as pages that many watch",
+    "agent": "bring what another machine's containers and files say to a workbench",
     "token": "tokens: who holds one may come in",
     "roles": "people and their roles",
     "audit": "who came in, who was refused, who changed rights",

@@ -7,7 +7,7 @@ ContainerLogs, ContainerStats, SystemEvents; "Versioning": the version stands in
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,7 +19,6 @@ import msgspec
 from vibeworkbench.engine.address import Address
 from vibeworkbench.engine.facts import Facts, facts_of
 from vibeworkbench.engine.lines import Line, lines_of
-from vibeworkbench.engine.position import Position
 from vibeworkbench.engine.stats import Reading, reading_of
 from vibeworkbench.errors import NotFound, Unavailable, UpstreamFailed, WorkbenchError
 
@@ -97,14 +96,14 @@ class Engine:
         asked = {"stream": "0", "one-shot": "1"}
         return reading_of(await self._json(f"/containers/{container_id}/stats", asked))
 
-    async def stats_stream(self, container_id: str) -> AsyncIterator[Reading]:
+    async def stats_stream(self, container_id: str) -> AsyncGenerator[Reading, None]:
         """A reading each second, until the container or the Engine ends."""
         async with self._streamed(f"/containers/{container_id}/stats", {"stream": "1"}) as answer:
             async for line in answer.aiter_lines():
                 if line.strip():
                     yield reading_of(_decoded(line))
 
-    async def events(self, since_ns: int = 0) -> AsyncIterator[Event]:
+    async def events(self, since_ns: int = 0) -> AsyncGenerator[Event, None]:
         """What happens to containers, from ``since_ns`` on (0: from now), until the Engine ends the stream."""
         asked = {"filters": json.dumps({"type": ["container"]})}
         if since_ns:
@@ -114,23 +113,20 @@ class Engine:
                 if line.strip():
                     yield _event(_decoded(line))
 
-    async def logs(self, facts: Facts, position: Position, *, follow: bool = True) -> AsyncIterator[Line]:
-        """The lines that ``position`` has not seen, until the container or the Engine ends the stream.
+    async def logs(self, facts: Facts, since: str = "0", *, follow: bool = True) -> AsyncGenerator[Line, None]:
+        """The container's lines from ``since`` on, until the container or the Engine ends the stream.
 
         Raises:
             UpstreamFailed: The container's log driver keeps nothing that could be read, or the stream has no frames.
         """
-        asked = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow)), "since": position.since}
-        position.resume()
+        asked = {"stdout": "1", "stderr": "1", "timestamps": "1", "follow": str(int(follow)), "since": since}
         async with self._streamed(f"/containers/{facts.container_id}/logs", asked) as answer:
             reader = lines_of(terminal=_is_terminal(answer.headers.get("Content-Type", ""), facts))
             async for chunk in answer.aiter_bytes():
                 for line in reader.feed(chunk):
-                    if position.takes(line):
-                        yield line
-            for line in reader.rest():  # the stream came to its end: nothing follows that would complete it
-                if position.takes(line):
                     yield line
+            for line in reader.rest():  # the stream came to its end: nothing follows that would complete it
+                yield line
 
     async def _json(self, path: str, asked: Mapping[str, str]) -> Any:
         version = await self.version()

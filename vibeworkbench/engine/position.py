@@ -35,13 +35,14 @@ class Position:
 
     Args:
         mark: What :meth:`mark` told earlier; an empty one begins with the log's first line.
+        from_ns: Without a mark, older lines are passed over; Unix nanoseconds.
     """
 
-    def __init__(self, mark: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, mark: Mapping[str, Any] | None = None, from_ns: int = 0) -> None:
         stored = msgspec.convert(mark or {}, Mark)
         self._seen: Counter[Key] = Counter({(at_ns, stream): count for at_ns, stream, count in stored.seen})
         instants = [at_ns for at_ns, _, _ in stored.seen]
-        self._oldest_ns, self._newest_ns = min(instants, default=0), max(instants, default=0)
+        self._oldest_ns, self._newest_ns = min(instants, default=from_ns), max(instants, default=0)
         self._again: Counter[Key] = Counter()
         self._floor_ns = 0
         self.resume()

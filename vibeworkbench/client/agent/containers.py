@@ -1,0 +1,53 @@
+"""What the container engine of this machine tells, as records for the workbench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vibeworkbench.client.agent.intake import Intake
+from vibeworkbench.client.agent.model import known
+from vibeworkbench.engine.client import Event
+from vibeworkbench.engine.facts import Facts
+from vibeworkbench.engine.follower import Use
+from vibeworkbench.engine.lines import Line, instant_of
+from vibeworkbench.engine.reports import error_of, log_of, sample_of
+
+
+class ContainerSink:
+    """Carries what a follower brings into the buffer.
+
+    Args:
+        intake: The buffer's entrance.
+        clock_ns: Unix nanoseconds.
+    """
+
+    def __init__(self, intake: Intake, clock_ns: Any) -> None:
+        self._intake = intake
+        self._clock_ns = clock_ns
+
+    def mark_of(self, container_id: str) -> Mapping[str, Any] | None:
+        """How far the container's log was kept."""
+        return self._intake.mark_of(f"container:{container_id}")
+
+    async def lines(self, facts: Facts, lines: Sequence[Line], mark: Mapping[str, Any]) -> None:
+        """Lines are log records."""
+        records = [("logs", log_of(facts, line)) for line in lines]
+        await self._intake.put(records, {f"container:{facts.container_id}": mark})
+
+    async def standing(self, facts: Facts, use: Use | None) -> None:
+        """Standing and use are a sample."""
+        await self._intake.put([("samples", sample_of(facts, use, instant_of(self._clock_ns())))])
+
+    async def happened(self, facts: Facts, event: Event) -> None:
+        """An end that is a failure is an error; all are samples, for the state has changed."""
+        records: list[tuple[str, Mapping[str, Any]]] = [("samples", sample_of(facts, None, instant_of(event.at_ns)))]
+        error = error_of(facts, event)
+        if error is not None:
+            records.append(("errors", error))
+        await self._intake.put(records)
+
+    async def gone(self, container_id: str) -> None:
+        """The workbench is told that it will hear no more of it."""
+        gone = known(containerId=container_id, timestamp=instant_of(self._clock_ns()), state="removed")
+        await self._intake.put([("samples", gone)])
