@@ -99,7 +99,7 @@ def test_the_same_error_has_the_same_id():
             ["Pay.java:shop.Pay.charge"],
         ),
         (
-            "TypeError: x\n at charge (/app/pay.js:1:2)\n at node:x:3:1\n at f (/node_modules/y.js:3:4)\n at /m.mjs:5:6",
+            "x\n at charge (/app/pay.js:1:2)\n at node:x:3:1\n at f (/node_modules/y.js:3:4)\n at /m.mjs:5:6",
             ["pay.js:charge", "m.mjs:"],
         ),
         ("panic: x\n\nmain.charge()\n\t/src/pay.go:12 +0x1\nruntime\n\t/usr/local/go/src/a.go:1", ["pay.go:"]),

@@ -6,9 +6,10 @@ Slices are small, so that whoever shares the interpreter is never kept waiting f
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -21,6 +22,9 @@ from vibeworkbench.masking import masked
 from vibeworkbench.settings import LogSettings
 from vibeworkbench.web.decoding import decode_body, refusal
 
+B = TypeVar("B")
+T = TypeVar("T")
+
 SLICE_BYTES = 256 * 2**10
 RECORDS_AT_ONCE = 1000
 LISTED = 1000
@@ -28,8 +32,6 @@ SAMPLE_CHARACTERS = 200
 _SECONDS, _MILLISECONDS, _MICROSECONDS = 1e11, 1e14, 1e17
 """A number of this size or more is no number of seconds, milliseconds, microseconds since 1970."""
 _YEAR_2262_US = 9_214_646_400_000_000
-_RECORD = msgspec.json.Decoder(RecordBody)
-_RECORDS = msgspec.json.Decoder(list[RecordBody])
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -41,8 +43,89 @@ class _Source(msgspec.Struct):
 _SOURCE = msgspec.json.Decoder(_Source)
 
 
-class Reading:
+class BodyReading(ABC, Generic[B, T]):
     """The records of one body, read slice by slice.
+
+    Args:
+        kind: What a record is.
+    """
+
+    def __init__(self, kind: type[B]) -> None:
+        self.rejected: list[RefusedBody] = []
+        self.omitted = 0
+        self._index = 0
+        self._strangers = 0
+        self._kind_of_body = kind
+        self._one = msgspec.json.Decoder(kind)
+        self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether there was something, and none of it was JSON."""
+        return 0 < self._strangers == self._index
+
+    @abstractmethod
+    def begin(self) -> T:
+        """Where the good records of a slice are kept."""
+
+    @abstractmethod
+    def wrong(self, body: B) -> tuple[str, str] | None:
+        """What is wrong with a record that has the right shape: field and reason; otherwise it is kept."""
+
+    def refused(self, raw: bytes | msgspec.Raw, field: str, reason: str) -> None:
+        """A record is listed as rejected."""
+
+    def several(self, raws: Sequence[bytes | msgspec.Raw]) -> T:
+        """The good ones of some records, each a JSON text."""
+        kept = self.begin()
+        for start in range(0, len(raws), RECORDS_AT_ONCE):
+            some = raws[start : start + RECORDS_AT_ONCE]
+            try:
+                bodies = self._many.decode(b"[" + b",".join(map(bytes, some)) + b"]")
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                bodies = []
+            if len(bodies) == len(some):
+                for body, raw in zip(bodies, some, strict=True):
+                    self._judge(body, raw)
+            else:
+                for raw in some:
+                    self._read(raw)
+        return kept
+
+    def lines(self, content: bytes) -> T:
+        """The good ones of some whole lines, each a JSON text; empty lines do not count."""
+        return self.several([line for line in content.split(b"\n") if line.strip()])
+
+    def _read(self, raw: bytes | msgspec.Raw) -> None:
+        try:
+            body = self._one.decode(raw)
+        except msgspec.ValidationError as error:
+            refused = refusal(error, self._kind_of_body, "record")
+            self._reject(raw, str(refused.attributes["field"]), str(refused.attributes["reason"]))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._strangers += 1
+            self._reject(raw, "record", "it is not JSON")
+        else:
+            self._judge(body, raw)
+
+    def _judge(self, body: B, raw: bytes | msgspec.Raw) -> None:
+        found = self.wrong(body)
+        if found is not None:
+            self._reject(raw, *found)
+        else:
+            self._index += 1
+
+    def _reject(self, raw: bytes | msgspec.Raw, field: str, reason: str) -> None:
+        if len(self.rejected) < LISTED:
+            self.rejected.append(RefusedBody(self._index, field, reason))
+        else:
+            self.omitted += 1
+        self._index += 1
+        self.refused(raw, field, reason)
+
+
+class Reading(BodyReading[RecordBody, Lines]):
+    """The log records of one body.
 
     Args:
         kind: Where they come from.
@@ -50,58 +133,22 @@ class Reading:
     """
 
     def __init__(self, kind: Kind, settings: LogSettings) -> None:
-        self.rejected: list[RefusedBody] = []
-        self.omitted = 0
+        super().__init__(RecordBody)
         self._kind = kind
         self._settings = settings
-        self._index = 0
-        self._strangers = 0
         self._lines = Lines()
 
-    @property
-    def is_foreign(self) -> bool:
-        """Whether there was something, and none of it was JSON."""
-        return 0 < self._strangers == self._index
-
-    def several(self, raws: Sequence[bytes | msgspec.Raw]) -> Lines:
-        """The good ones of some records, each a JSON text."""
+    def begin(self) -> Lines:
+        """Columns for the next records."""
         self._lines = Lines()
-        for start in range(0, len(raws), RECORDS_AT_ONCE):
-            some = raws[start : start + RECORDS_AT_ONCE]
-            try:
-                bodies = _RECORDS.decode(b"[" + b",".join(map(bytes, some)) + b"]")
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                bodies = []
-            if len(bodies) == len(some):
-                for body, raw in zip(bodies, some, strict=True):
-                    self._keep(body, raw)
-            else:
-                for raw in some:
-                    self._read(raw)
         return self._lines
 
-    def lines(self, content: bytes) -> Lines:
-        """The good ones of some whole lines, each a JSON text; empty lines do not count."""
-        return self.several([line for line in content.split(b"\n") if line.strip()])
-
-    def _read(self, raw: bytes | msgspec.Raw) -> None:
-        try:
-            body = _RECORD.decode(raw)
-        except msgspec.ValidationError as error:
-            refused = refusal(error, RecordBody, "record")
-            self._reject(raw, str(refused.attributes["field"]), str(refused.attributes["reason"]))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._strangers += 1
-            self._reject(raw, "record", "it is not JSON")
-        else:
-            self._keep(body, raw)
-
-    def _keep(self, body: RecordBody, raw: bytes | msgspec.Raw) -> None:
-        level, at_us = _level(body.level), _microseconds(body.timestamp)
-        wrong = self._wrong(body, level, at_us)
-        if wrong is not None:
-            self._reject(raw, *wrong)
-            return
+    def wrong(self, body: RecordBody) -> tuple[str, str] | None:
+        """What is wrong with a record; otherwise it stands in the columns."""
+        level, at_us = level_number(body.level), unix_microseconds(body.timestamp)
+        found = self._wrong(body, level, at_us)
+        if found is not None:
+            return found
         lines = self._lines
         lines.kind.append(self._kind.value)
         lines.source.append(body.source)
@@ -112,7 +159,7 @@ class Reading:
         lines.message.append(body.message)
         lines.attributes.append(bytes(body.attributes).decode() if body.attributes else None)
         lines.id.append(body.id)
-        self._index += 1
+        return None
 
     def _wrong(self, body: RecordBody, level: int | None, at_us: int | None) -> tuple[str, str] | None:
         if level is None:
@@ -129,12 +176,8 @@ class Reading:
             return "attributes", "they are no object"
         return None
 
-    def _reject(self, raw: bytes | msgspec.Raw, field: str, reason: str) -> None:
-        if len(self.rejected) < LISTED:
-            self.rejected.append(RefusedBody(self._index, field, reason))
-        else:
-            self.omitted += 1
-        self._index += 1
+    def refused(self, raw: bytes | msgspec.Raw, field: str, reason: str) -> None:
+        """Its source is told of the record, with its beginning."""
         sample = masked(bytes(raw)[: 4 * SAMPLE_CHARACTERS].decode("utf-8", "replace"))[:SAMPLE_CHARACTERS]
         said = f"{field}: {reason}: {sample}"
         self._lines.refused.append(Refusal(self._kind.value, _source_of(raw), 1, said))
@@ -166,7 +209,7 @@ def _source_of(raw: bytes | msgspec.Raw) -> str:
     return source if isinstance(source, str) and 0 < len(source) <= 256 and source.isprintable() else ""
 
 
-def _level(said: str | int | None) -> int | None:
+def level_number(said: str | int | None) -> int | None:
     """The number of a level; ``None`` when the word means none."""
     if said is None or said == "":
         return 0
@@ -180,7 +223,8 @@ def _level(said: str | int | None) -> int | None:
 _LEVELS = {each.name: int(each) for each in Level}
 
 
-def _microseconds(said: datetime | float | None) -> int | None:
+def unix_microseconds(said: datetime | float | None) -> int | None:
+    """Unix microseconds of an instant, without an offset UTC, or of a number of seconds or smaller units since 1970."""
     if said is None:
         return None
     if isinstance(said, datetime):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from vibeworkbench.errors import InvalidInput, WorkbenchError
 from vibeworkbench.logs.asking import Wanted
-from vibeworkbench.logs.columns import Lines, instant, microseconds
+from vibeworkbench.logs.columns import Receipt, instant, microseconds
 from vibeworkbench.logs.model import Kind, Level
-from vibeworkbench.logs.reading import RECORDS_AT_ONCE, Reading, Unpacking, records_of
+from vibeworkbench.logs.reading import RECORDS_AT_ONCE, BodyReading, Reading, Unpacking, records_of
 from vibeworkbench.logs.service import Logs, body_of
 from vibeworkbench.logs.wire import LineBody, ReceiptBody, RecordBody, RecordsBody
 from vibeworkbench.web.handlers import ApiHandler
@@ -49,11 +49,15 @@ class IngestHandler(ApiHandler):
         settings = self.service.settings
         return settings.stream_bytes if self._is_ndjson else settings.body_bytes
 
+    def new_reading(self) -> BodyReading[Any, Any]:
+        """What reads the records of the body."""
+        return Reading(self._kind, self.service.settings)
+
     async def prepare(self) -> None:  # type: ignore[override]
         """Whoever may not send is refused before anything is stored: an NDJSON body is, while it arrives."""
         said = self.request.headers.get("Content-Type", JSON).partition(";")[0].strip().lower()
         self._is_ndjson = said == NDJSON
-        self._reading = Reading(self._kind, self.service.settings)
+        self._reading = self.new_reading()
         self._accepted = self._duplicates = 0
         await super().prepare()
         if self.request.method != "POST":
@@ -82,13 +86,17 @@ class IngestHandler(ApiHandler):
             return
         try:
             for content in self._unpacking.lines(chunk):
-                await self._take(await asyncio.to_thread(self._reading.lines, content))
+                await self._taken(await asyncio.to_thread(self._reading.lines, content))
         except WorkbenchError as error:
             self._refuse(self._with_receipt(error))
 
-    async def _take(self, lines: Lines) -> None:
+    async def take(self, good: Any) -> Receipt:
+        """The good records of a slice are on disk."""
+        return await self.service.take(good)
+
+    async def _taken(self, good: Any) -> None:
         self.check_still_admitted()
-        receipt = await self.service.take(lines)
+        receipt = await self.take(good)
         self._accepted += receipt.accepted
         self._duplicates += receipt.duplicates
 
@@ -109,9 +117,13 @@ class IngestHandler(ApiHandler):
     )
     async def post(self) -> ReceiptBody:
         """The good records are on disk."""
+        return await self.received()
+
+    async def received(self) -> ReceiptBody:
+        """What became of the records of the whole body."""
         try:
             if self._is_ndjson:
-                await self._take(await asyncio.to_thread(lambda: self._reading.lines(self._unpacking.last())))
+                await self._taken(await asyncio.to_thread(lambda: self._reading.lines(self._unpacking.last())))
             else:
                 await self._take_whole()
         except WorkbenchError as error:
@@ -127,7 +139,7 @@ class IngestHandler(ApiHandler):
         self._body.clear()
         for start in range(0, len(raws), RECORDS_AT_ONCE):
             some = raws[start : start + RECORDS_AT_ONCE]
-            await self._take(await asyncio.to_thread(self._reading.several, some))
+            await self._taken(await asyncio.to_thread(self._reading.several, some))
 
 
 class LinesQuery(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):

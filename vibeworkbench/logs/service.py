@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ class Logs:
         self.intake = Intake(directory=directory, warehouse=warehouse, settings=settings, keepers=(mine, *keepers))
         self._metrics = LogMetrics(registry, lambda: self.intake.pending_bytes)
         self._marks: dict[tuple[str, str], Mapping[str, Any] | None] = {}
+        self._listeners: list[Callable[[Stored], None]] = []
         self._said_seq = 0
         self._news = asyncio.Event()
         self._next_seq = 0
@@ -164,7 +165,13 @@ class Logs:
 
     # Saying
 
+    def listen(self, listener: Callable[[Stored], None]) -> None:
+        """``listener`` is told, on the event loop, of lines that were committed."""
+        self._listeners.append(listener)
+
     def _stored(self, stored: Stored) -> None:
+        for listener in self._listeners:
+            listener(stored)
         self._metrics.stored(stored.next_seq - stored.first_seq)
         self._said_seq = self._said_seq or stored.first_seq
         self._next_seq = stored.next_seq
