@@ -6,7 +6,12 @@ import json
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 
@@ -89,6 +94,71 @@ def test_a_damaged_database_is_told_and_keeps_the_server_neither_up_nor_silent(s
         failed = opened.post("api/ops/scan", json={"scope": "full"})
         assert (failed.status_code, failed.json()["error"]["code"]) == (500, "upstream-failed")
     assert server.stop() == 0
+
+
+STAYING = """
+import asyncio, threading
+from jupyter_server.extension.application import ExtensionApp
+
+class Staying(ExtensionApp):
+    name = "staying"
+
+    async def stop_extension(self):
+        await asyncio.Event().wait()
+
+def _jupyter_server_extension_points():
+    return [{"module": "staying", "app": Staying}]
+"""
+LINGERING = """
+import threading
+
+def _jupyter_server_extension_points():
+    return [{"module": "lingering"}]
+
+def _load_jupyter_server_extension(app):
+    threading.Thread(target=threading.Event().wait, name="lingers").start()
+"""
+
+
+@pytest.fixture
+def beside(start_server, tmp_path: Path):
+    """Starts a server with a stranger's extension: ``beside(name, source, configured)``."""
+
+    def start(name: str, source: str, configured: str) -> Any:
+        (tmp_path / f"{name}.py").write_text(source)
+        (tmp_path / "config").mkdir()
+        on = f"c.ServerApp.jpserver_extensions = {{{name!r}: True}}\n"
+        (tmp_path / "config" / "jupyter_server_config.py").write_text(on + configured)
+        return start_server("", "--no-lab", data=tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+
+    return start
+
+
+def test_a_part_that_never_stops_holds_the_server_no_longer_than_its_limit(beside) -> None:
+    """The log says so, the workbench has stopped in order, and the exit code is 0."""
+    server = beside("staying", STAYING, "c.WorkbenchServer.stop_limit_s = 0.5\n")
+    assert server.stop() == 0
+    assert "the server goes without what has not ended in 0.5 s" in server.log()
+    assert not list((server.data / "runtime").glob("vibeworkbench-*.json"))
+
+
+def test_a_thread_that_never_ends_holds_the_process_no_longer_than_its_limit(beside) -> None:
+    """What would keep Python waiting for ever is said, and the process is gone."""
+    server = beside("lingering", LINGERING, "c.WorkbenchServer.end_limit_s = 3.0\n")
+    assert server.stop() == 1
+    assert "Timeout (0:00:03)!" in server.log()
+
+
+def test_a_shutdown_by_rest_and_a_signal_at_the_same_time_are_one_end(start_server) -> None:
+    """The kernel ends with the server, and neither takes anything apart under the other."""
+    server = start_server("", "--no-lab")
+    with server.http() as admin:
+        assert admin.post(f"{server.url}api/kernels", json={}).status_code == 201
+        with ThreadPoolExecutor() as threads, suppress(httpx.HTTPError):
+            asked = threads.submit(admin.post, f"{server.url}api/shutdown")
+            assert server.stop() == 0
+            asked.result()
+    assert "did not stop in order" not in server.log()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ It lives in any Jupyter server: with JupyterLab and Voila beside it, or alone (s
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -34,6 +35,8 @@ from vibeworkbench.web.roles import Role
 from vibeworkbench.web.routes import url_table
 from vibeworkbench.workbench import Host, Workbench, default_data_dir, read_settings
 
+STOP_LIMIT_S = 15.0
+"""What the storage or a plugin keeps the workbench from recording by then is recorded by the next start."""
 STATIC_FILES = Path(__file__).parent / "panels" / "static"
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::", "*"})  # noqa: S104 - compared with, not listened on
 
@@ -137,7 +140,11 @@ class VibeworkbenchApp(ExtensionApp):
         runtime_file().unlink(missing_ok=True)
         if hasattr(self, "workbench"):
             try:
-                await self.workbench.stop()
+                async with asyncio.timeout(STOP_LIMIT_S):
+                    await self.workbench.stop()
+            except TimeoutError:
+                said = "the workbench has not stopped in %g s; the server goes without it"
+                self.log.error(said, STOP_LIMIT_S)  # noqa: TRY400 - no failure of its own
             except Exception:  # border: the server, of which this is a part, ends whatever is wrong with us
                 self.log.exception("the workbench did not stop in order")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import faulthandler
 import logging
 import os
 import resource
@@ -17,7 +19,7 @@ from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import JupyterServerAuthWarning
 from tornado.httputil import url_concat
 from tornado.netutil import bind_sockets
-from traitlets import default
+from traitlets import Float, default
 from traitlets.config import Config
 
 from vibeworkbench.errors import Unavailable, WorkbenchError
@@ -43,6 +45,14 @@ class WorkbenchServer(ServerApp):
     needed: tuple[str, ...] = ()
     """Extensions that are on, whatever the user's configuration says of others."""
     exit_code = 0
+    stop_limit_s: Float[float, float] = Float(
+        20.0, help="Seconds that extensions and kernels have for their end before the server goes without them."
+    ).tag(config=True)
+    end_limit_s: Float[float, float] = Float(
+        25.0, help="Seconds after the first word of stopping until the process ends itself, whatever still runs in it."
+    ).tag(config=True)
+    _cleaning: asyncio.Task[None] | None = None
+    _is_ending = False
     token_in_use: str
     """The admin's token. Not part of the configuration, which Jupyter writes to its log at debug level."""
 
@@ -109,6 +119,37 @@ class WorkbenchServer(ServerApp):
         """SIGINT stops the server in order, with and without a terminal: Jupyter asks first, or just dies."""
         super().init_signal()
         signal.signal(signal.SIGINT, self._signal_stop)
+
+    def stop(self, from_signal: bool = False) -> None:
+        """The server has been told to stop, and its process ends in time."""
+        self._end_in_time()
+        super().stop(from_signal)
+
+    async def _cleanup(self) -> None:
+        # Once, whoever asks: /api/shutdown and a signal take nothing apart under each other. And the loop stops after
+        # it in any case, which Jupyter's own lets wait for whatever fails or hangs.
+        if self._cleaning is None:
+            self._end_in_time()
+            self._cleaning = asyncio.create_task(self._cleaned_in_time(), name="cleanup")
+        await asyncio.shield(self._cleaning)
+
+    async def _cleaned_in_time(self) -> None:
+        try:
+            async with asyncio.timeout(self.stop_limit_s):
+                await super()._cleanup()
+        except TimeoutError:
+            waiting = sorted(task.get_name() for task in asyncio.all_tasks())
+            said = "the server goes without what has not ended in %g s; these tasks wait: %s"
+            self.log.error(said, self.stop_limit_s, ", ".join(waiting))  # noqa: TRY400 - no failure of its own
+        except Exception:  # border: the server ends whatever is wrong with its parts
+            self.log.exception("the server did not stop in order")
+
+    def _end_in_time(self) -> None:
+        # The last resort, for a loop that is blocked and for threads that Python waits for at the end: what each thread
+        # does is said, and the process is gone. It needs neither the loop nor Python's lock.
+        if not self._is_ending:
+            self._is_ending = True
+            faulthandler.dump_traceback_later(self.end_limit_s, exit=True)
 
     async def _post_start(self) -> None:
         await super()._post_start()  # type: ignore[no-untyped-call]

@@ -220,6 +220,7 @@ class Workbench:
         self.failures = failures
         self.started = False
         self._stops = AsyncExitStack()
+        self._stopping: asyncio.Task[None] | None = None
 
     @classmethod
     def open(cls, settings: Settings, data_dir: Path, host: Host | None = None) -> Workbench:
@@ -308,8 +309,16 @@ class Workbench:
         self.started = True
 
     async def stop(self) -> None:
-        """Nothing runs, scans under way are recorded as failed, rooms are closed, and all that was said is on disk."""
+        """Nothing runs, scans under way are recorded as failed, rooms are closed, and all that was said is on disk.
+
+        Whoever asks while it stops waits for the same end.
+        """
         self.started = False
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(), name="workbench stops")
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         try:
             await self._stops.aclose()
         finally:
