@@ -30,7 +30,6 @@ export function lineView(state, acts) {
   return html`
     ${liveBar(state, acts)}
     <div class="vw-log-frame">
-      ${waiting(state, acts)}
       <ul
         class="vw-log-rows"
         aria-label="Lines, newest first"
@@ -78,6 +77,7 @@ function liveBar(state, acts) {
       ${held ? "Resume" : "Pause"}
     </button>
     <span class="vw-live-word" ?data-on=${on}><i aria-hidden="true"></i>${word}</span>
+    ${waiting(state, acts)}
     <span class="vw-why vw-end">${summary(state)}</span>
   </div>`;
 }
@@ -137,8 +137,8 @@ function isLine(row) {
 function leftOut({ skipped, why }) {
   const text =
     why === "server"
-      ? `${counted(skipped, "line")} more came here than a screen can follow; they are stored, and a search finds them.`
-      : `${counted(skipped, "line")} more came while you held the list; they are stored, and a search finds them.`;
+      ? `${counted(skipped, "more line")} came here than a screen can follow; they are stored, and a search finds them.`
+      : `${counted(skipped, "more line")} came while you held the list; they are stored, and a search finds them.`;
   return html`<li class="vw-log-skipped">${text}</li>`;
 }
 
