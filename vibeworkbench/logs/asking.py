@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,7 +38,8 @@ class Wanted:
 
     Attributes:
         level: This level and worse ones.
-        text: Stands somewhere in the message, as it is here, capitalised, or in capitals.
+        text: Words and phrases in double quotes that all stand somewhere in the message: the longest of them as it is
+            here, capitalised, or in capitals, the others in whatever case.
         begin: Said at this instant or later.
         end: Said before this instant.
         before: Instant and ``seq`` of the line after which, looking backwards, the page begins.
@@ -80,15 +82,17 @@ class SourceSaid:
 def lines(wanted: Wanted) -> Callable[[Connection], list[Line]]:
     """The lines that are wanted, newest first."""
     before_at, before_seq = wanted.before or (None, None)
+    text, *others = terms_of(wanted.text or "") or [None]
     parameters = {
         "kind": wanted.kind,
         "source": wanted.source,
         "instance": wanted.instance,
         "level": wanted.level,
         "template": wanted.template,
-        "text": wanted.text,
-        "capitalised": wanted.text and wanted.text[:1].upper() + wanted.text[1:],
-        "upper": wanted.text and wanted.text.upper(),
+        "text": text,
+        "capitalised": text and text[:1].upper() + text[1:],
+        "upper": text and text.upper(),
+        "others": [each.lower() for each in others if each],
         "begin": _naive(wanted.begin),
         "end": _naive(wanted.end),
         "before_at": _naive(before_at),
@@ -96,6 +100,15 @@ def lines(wanted: Wanted) -> Callable[[Connection], list[Line]]:
         "limit": wanted.limit,
     }
     return lambda connection: _lines(connection, "lines", parameters)
+
+
+def terms_of(text: str) -> list[str]:
+    """The words and phrases of a search, the longest first: it leaves the fewest lines to look at for the others."""
+    found = [phrase or word for phrase, word in _TERMS.findall(text)]
+    return sorted((each.strip() for each in found if each.strip()), key=len, reverse=True)
+
+
+_TERMS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 
 def recent(first_seq: int, next_seq: int, limit: int) -> Callable[[Connection], list[Line]]:
