@@ -82,7 +82,8 @@ class SourceSaid:
 def lines(wanted: Wanted) -> Callable[[Connection], list[Line]]:
     """The lines that are wanted, newest first."""
     before_at, before_seq = wanted.before or (None, None)
-    text, *others = terms_of(wanted.text or "") or [None]
+    terms = terms_of(wanted.text or "")
+    text = terms[0] if terms else None
     parameters = {
         "kind": wanted.kind,
         "source": wanted.source,
@@ -92,7 +93,7 @@ def lines(wanted: Wanted) -> Callable[[Connection], list[Line]]:
         "text": text,
         "capitalised": text and text[:1].upper() + text[1:],
         "upper": text and text.upper(),
-        "others": [each.lower() for each in others if each],
+        "others": [each.lower() for each in terms[1:]],
         "begin": _naive(wanted.begin),
         "end": _naive(wanted.end),
         "before_at": _naive(before_at),
