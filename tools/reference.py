@@ -102,9 +102,9 @@ def checks_page() -> str:
         lines.append(f"| `{collector.name}` | {kinds} | {collector.type} | {cell(first_sentence(type(collector)))} |")
     lines += ["", "## Checks", "", "| id | judges | type | severity | tags | what to do |", "|---|---|---|---|---|---|"]
     for check in load_checks().checks:
-        tags = ", ".join(sorted(check.tags))
+        tags, judged = ", ".join(sorted(check.tags)), ", ".join(sorted(check.judged))
         lines.append(
-            f"| `{check.id}` | {check.collector} | {check.type} | {check.severity.name} | {tags} | {cell(check.hint)} |"
+            f"| `{check.id}` | {judged} | {check.type} | {check.severity.name} | {tags} | {cell(check.hint)} |"
         )
     return "\n".join([*lines, ""])
 

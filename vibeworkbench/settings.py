@@ -210,6 +210,45 @@ class JupyterSettings(Section, frozen=True):
     terminals_clear: Count = 6
 
 
+class LogThresholds(Section, frozen=True):
+    """Where the checks of log records speak. Counts are compared with the same source's own past."""
+
+    history_hours: Count = 48
+    """Hours of past that it takes to judge spikes and the error ratio; where there is a week, all of it counts."""
+    spike_records: Count = 10
+    """Records of one template within an hour that are a spike, at least."""
+    spike_times: Positive = 3.0
+    """How many times what was to be expected of the hour a spike is, at least."""
+    spike_false_ratio: Ratio = 0.01
+    """Share of the spikes told that may be chance, over all templates of a scan."""
+    warm_up_s: Positive = 24 * 3600.0
+    """How long a source must have been heard before its new templates are told, unless they are errors."""
+    new_templates: Count = 20
+    """Most new templates that are no errors which one scan tells of one source: more are another version of it."""
+    error_records: Count = 10
+    """Error records within the newest hour for a rise of a source's error ratio to be told, at least."""
+    error_lines: Count = 50
+    """Records within the newest hour for that, at least."""
+    error_times: Positive = 2.0
+    """How many times the usual error ratio the present one must be, with 99.9 % confidence."""
+    error_clear_times: Positive = 1.3
+    silence_s: Positive = 900.0
+    """Shortest silence of a source that is told."""
+    silence_times: Positive = 2.0
+    """How many times as long as the second longest pause of the source's past a silence must be."""
+    silence_spoke: Count = 30
+    """Minutes in which the source must have spoken."""
+    silence_history_s: Positive = 24 * 3600.0
+    """How long it must have been known."""
+    silence_forget_s: Positive = 7 * 86400.0
+    """A source that is silent for longer is gone, and no longer told."""
+    restarts: Count = 5
+    """Starts of one source within ``restarts_within_s`` at which they become a finding."""
+    restarts_within_s: Positive = 3600.0
+    restarts_times: Positive = 3.0
+    """How many times as many starts as usual."""
+
+
 class OpsSettings(Section, frozen=True):
     """Scans."""
 
@@ -222,6 +261,7 @@ class OpsSettings(Section, frozen=True):
     host: HostThresholds = HostThresholds()
     processes: ProcessSettings = ProcessSettings()
     jupyter: JupyterSettings = JupyterSettings()
+    logs: LogThresholds = LogThresholds()
     cpu_interval_s: Positive = 0.5
     """Time between the two samples from which the use of the CPUs, whole and by process, is measured."""
     mount_limit_s: Positive = 2.0

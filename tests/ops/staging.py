@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -141,6 +141,7 @@ async def staged(
     checks: tuple[Any, ...] = (full, errors),
     settings: OpsSettings | None = None,
     busy_timeout_s: float = 15.0,
+    server: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stage]:
     """A started service; at the end it is stopped and closed."""
     async with AsyncExitStack() as ending:
@@ -155,7 +156,7 @@ async def staged(
             collectors=Collectors(tuple(collectors)),
             checks=Checks((*checks, *scan_checks.CHECKS)),
             settings=settings or OpsSettings(),
-            site=Site({}, registry, clock),
+            site=Site(server or {}, registry, clock),
         )
         rooms.register(Party(PARTY, True, Role.viewer, None, ops.snapshot, frozenset({"main"})))
         rooms.register(Party(HEALTH_PARTY, True, Role.viewer, None, None, frozenset({"main"})))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vibeworkbench.logs.asking import aware, level_of, recent
+from vibeworkbench.logs.judging.model import Asked, Seen
+from vibeworkbench.logs.observing import seen
 from vibeworkbench.logs.service import Logs, body_of
 from vibeworkbench.logs.sql import statement
 from vibeworkbench.storage.warehouse import Connection
@@ -28,6 +30,10 @@ class LogFacts:
         """All that was acknowledged is in the warehouse; the result is the ``seq`` of its last line, 0 without any."""
         await self._logs.drained()
         return await self._logs.warehouse.read(_last_seq)
+
+    async def seen(self, asked: Asked) -> Seen:
+        """What the sources of a kind say, as of one instant."""
+        return await self._logs.warehouse.read(seen(asked))
 
     async def sources(self) -> list[dict[str, Any]]:
         """``{kind, source, lines, firstAt, lastAt}`` of each source."""

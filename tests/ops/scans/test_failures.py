@@ -123,10 +123,10 @@ async def test_a_bug_beside_the_line_is_a_failed_scan(path):
         broken = True
 
         @property
-        def collector(self):
+        def judged(self):
             if self.broken:
                 raise LookupError("a secret /path")
-            return "nobody"
+            return frozenset({"nobody"})
 
     plugin = Broken()
     async with staged(path, Mounts(), checks=(full, plugin)) as stage:

@@ -51,12 +51,13 @@ class Check:
 
     Attributes:
         id: ``collector.trouble``; part of every fingerprint, so it never changes.
-        collector: Whose observations it judges.
+        collector: Whose observations it judges, unless ``collectors`` names more.
         type: Kind of trouble, for filters: ``capacity``, ``availability``, ``error``, ``code``, ``scan``.
         severity: What its findings have unless they say otherwise.
         hint: What to do next, unless a finding knows better.
         tags: For choosing checks.
         judge: The pure function.
+        collectors: All whose observations it judges; each finding says on whose look it rests.
     """
 
     id: str
@@ -66,6 +67,12 @@ class Check:
     hint: str
     tags: frozenset[str]
     judge: Judge
+    collectors: frozenset[str] = frozenset()
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The collectors whose observations it judges."""
+        return self.collectors or frozenset({self.collector})
 
     def finding(  # noqa: PLR0913 - the facts of a finding, all but two by keyword and with a default
         self,
@@ -78,11 +85,12 @@ class Check:
         signature: str = "",
         occurrences: int = 1,
         resolves_by_absence: bool = True,
+        collector: str = "",
     ) -> Finding:
         """A finding of this check; what is not given comes from the check. See :class:`Finding` for the meanings."""
         return Finding(
             check=self.id,
-            collector=self.collector,
+            collector=collector or self.collector,
             subject=subject,
             severity=self.severity if severity is None else severity,
             type=self.type,
@@ -103,11 +111,12 @@ def check(
     severity: Severity,
     hint: str,
     tags: Collection[str] = (),
+    collectors: Collection[str] = (),
 ) -> Callable[[Judge], Check]:
     """A decorator that turns a pure judging function into a :class:`Check` of these facts."""
 
     def made(judge: Judge) -> Check:
-        return Check(id, collector, type, severity, hint, frozenset(tags), judge)
+        return Check(id, collector, type, severity, hint, frozenset(tags), judge, frozenset(collectors))
 
     return made
 

@@ -36,6 +36,7 @@ class LookOrder:
             callables (see :mod:`vibeworkbench.ops.collectors.jupyter`), ``startedAt`` an aware datetime.
         progress: Called with ``(processed, total)`` records; cheap, at any time and from any thread.
         narrowed: Whether a filter took some targets away: what is true of these is not true of the whole.
+        parts: Names of the parts that are looked at, of a collector that has some (:class:`Parted`); empty means all.
     """
 
     scope: Scope
@@ -47,6 +48,7 @@ class LookOrder:
     server: Mapping[str, Any] = field(default_factory=dict)
     progress: Callable[[int, int], None] = lambda processed, total: None
     narrowed: bool = False
+    parts: frozenset[str] = frozenset()
 
 
 @runtime_checkable
@@ -66,6 +68,17 @@ class Collector(Protocol):
     async def look(self, order: LookOrder) -> Look:
         """What is to be seen now. Blocking or CPU-bound work runs in a thread, not on the event loop."""
         ...
+
+
+@runtime_checkable
+class Parted(Protocol):
+    """A collector without targets whose parts a ``source`` filter may name, as in ``worker:fetcher``.
+
+    Attributes:
+        part: What a part is, in words. Only a look can say which there are: the names come as ``LookOrder.parts``.
+    """
+
+    part: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ The rules, in the order in which they matter:
 - Issues about log records resolve after a quiet time in which the logs were read, and reopen only on later records.
 - A target whose source was read from its beginning has started anew: an issue about its records is found again however
   old they are, and counts these only, since they hold those that it counted before.
-- Records that were counted before (``occurrences`` 0), or that another scan counts, refresh and resolve nothing.
+- Records that were counted before (``occurrences`` 0), or that another scan counts, refresh nothing and keep nothing
+  from being quiet.
 - Evidence older than a change is no evidence against it: an issue that a person or another scan touched while this scan
   was looking keeps its state. Revisions say so, not clocks, which may step.
 """
@@ -169,7 +170,7 @@ def _of_known(
     issue: Issue, sighting: _Sighting | None, evidence: Evidence, rules: Rules, now: datetime
 ) -> Change | None:
     seen: bool | None
-    if sighting is not None:
+    if sighting is not None and (sighting.occurrences > 0 or issue.resolves_by_absence):
         seen = sighting.occurrences > 0 or None
         after = _refreshed(issue, sighting, now) if seen else issue
     else:

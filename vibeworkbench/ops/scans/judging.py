@@ -39,7 +39,7 @@ class Judges:
     def present(self, looks: Iterable[Look]) -> tuple[Check, ...]:
         """The checks whose collector has looked."""
         looked = {look.collector for look in looks if look.state is not LookState.skipped}
-        return tuple(check for check in self.checks if check.collector in looked)
+        return tuple(check for check in self.checks if check.judged & looked)
 
     async def judge(self, snapshot: Snapshot, context: CheckContext, until: float) -> Judgement:
         """What the checks think of the snapshot.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vibeworkbench.errors import InvalidInput
-from vibeworkbench.ops.collectors import Collector, LookOrder
+from vibeworkbench.ops.collectors import Collector, LookOrder, Parted
 from vibeworkbench.ops.model import Look, LookState, kind_of, subject_of
 from vibeworkbench.ops.scans.storable import unfit
 from vibeworkbench.ops.scans.threads import threads_noted
@@ -25,12 +25,13 @@ GRACE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One collector and the targets it is to look at; ``narrowed`` when a filter took some of them away."""
+    """One collector and the targets or parts it is to look at; ``narrowed`` when a filter took some of them away."""
 
     collector: Collector
     targets: tuple[Target, ...] = ()
     narrowed: bool = False
     skipped: str = ""
+    parts: frozenset[str] = frozenset()
 
     def limit_s(self, settings: OpsSettings) -> float:
         """Seconds it may take: the usual limit, for code health the sum of its tools' limits."""
@@ -44,15 +45,18 @@ def errands(collectors: Iterable[Collector], targets: Sequence[Target], sources:
     Args:
         collectors: All that are installed and on.
         targets: All targets.
-        sources: Names of collectors and ``collector:target name``; empty means everything.
+        sources: Names of collectors, ``collector:target name``, and ``collector:part`` of those that have parts; empty
+            means everything.
 
     Raises:
         InvalidInput: A source is unknown; ``allowed`` lists the known ones.
     """
-    mine = {one.name: tuple(each for each in targets if kind_of(each) in one.kinds) for one in (*collectors,)}
+    collectors = (*collectors,)
+    mine = {one.name: tuple(each for each in targets if kind_of(each) in one.kinds) for one in collectors}
+    parted = {one.name for one in collectors if isinstance(one, Parted)}
     known = [*mine, *(f"{name}:{each.name}" for name, theirs in mine.items() for each in theirs)]
     for source in sources:
-        if source not in known:
+        if source not in known and source.partition(":")[0] not in parted:
             raise _unknown(source, known)
     return tuple(_errand(collector, mine[collector.name], sources) for collector in collectors)
 
@@ -74,7 +78,10 @@ def _errand(collector: Collector, targets: tuple[Target, ...], sources: Collecti
     if not sources or collector.name in sources:
         return Errand(collector, targets)
     wanted = tuple(each for each in targets if f"{collector.name}:{each.name}" in sources)
-    return Errand(collector, wanted, narrowed=True) if wanted else Errand(collector, skipped="filtered out")
+    named = {part for name, _, part in (each.partition(":") for each in sources) if name == collector.name}
+    parts = frozenset(named) if isinstance(collector, Parted) else frozenset[str]()
+    narrowed = Errand(collector, wanted, narrowed=True, parts=parts)
+    return narrowed if wanted or parts else Errand(collector, skipped="filtered out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,7 @@ class Lookout:
             deadline_s=limit_s,
             progress=lambda processed, total: looking.progress(name, processed, total),
             narrowed=errand.narrowed,
+            parts=errand.parts,
         )
         with threads_noted() as threads:
             task = asyncio.create_task(_looked(errand.collector, order), name=f"look {name}")

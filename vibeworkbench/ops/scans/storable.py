@@ -67,7 +67,7 @@ def storable(finding: Any, check: Check) -> Finding:
     """
     if not isinstance(finding, Finding) or not isinstance(finding.severity, Severity):
         raise TypeError(f"a check yields findings, not {type(finding).__name__}")
-    if (finding.check, finding.collector) != (check.id, check.collector):
+    if finding.check != check.id or finding.collector not in check.judged:
         raise ValueError(f"check {check.id} yields a finding of {finding.check}")
     if any(at is not None and at.utcoffset() is None for at in (finding.first_record_at, finding.last_record_at)):
         raise TypeError("a record's instant lacks its time zone")
