@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from vibeworkbench.errors import InvalidInput
 from vibeworkbench.logs.model import Level
 from vibeworkbench.logs.sql import statement
 from vibeworkbench.storage.warehouse import Connection
+
+_HOUR = timedelta(hours=1)
+MOST_TERMS = 4
+"""Words and phrases of one search."""
+_TERMS = re.compile(r'"([^"]+)"|([^\s"]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,7 @@ class Wanted:
 
     Attributes:
         level: This level and worse ones.
-        text: Words and phrases in double quotes that all stand somewhere in the message: the longest of them as it is
-            here, capitalised, or in capitals, the others in whatever case.
+        text: Words, and phrases in double quotes, that all stand in the message, however they are capitalised.
         begin: Said at this instant or later.
         end: Said before this instant.
         before: Instant and ``seq`` of the line after which, looking backwards, the page begins.
@@ -67,6 +72,7 @@ class SourceSaid:
         layout: How its lines are built, in words; ``None`` when nobody knows yet.
         refused: Records that could not be taken.
         sample: What one of them was like.
+        is_silent: Whether it says nothing any more: nothing for an hour, and for ten times its usual pause.
     """
 
     kind: str
@@ -77,39 +83,50 @@ class SourceSaid:
     layout: str | None
     refused: int
     sample: str | None
+    is_silent: bool
 
 
 def lines(wanted: Wanted) -> Callable[[Connection], list[Line]]:
     """The lines that are wanted, newest first."""
     before_at, before_seq = wanted.before or (None, None)
-    terms = terms_of(wanted.text or "")
-    text = terms[0] if terms else None
     parameters = {
         "kind": wanted.kind,
         "source": wanted.source,
         "instance": wanted.instance,
         "level": wanted.level,
         "template": wanted.template,
-        "text": text,
-        "capitalised": text and text[:1].upper() + text[1:],
-        "upper": text and text.upper(),
-        "others": [each.lower() for each in terms[1:]],
-        "begin": _naive(wanted.begin),
-        "end": _naive(wanted.end),
-        "before_at": _naive(before_at),
+        "begin": naive(wanted.begin),
+        "end": naive(wanted.end),
+        "before_at": naive(before_at),
         "before_seq": before_seq,
         "limit": wanted.limit,
-    }
+    } | _text_parameters(terms_of(wanted.text))
     return lambda connection: _lines(connection, "lines", parameters)
 
 
-def terms_of(text: str) -> list[str]:
-    """The words and phrases of a search, the longest first: it leaves the fewest lines to look at for the others."""
-    found = [phrase or word for phrase, word in _TERMS.findall(text)]
-    return sorted((each.strip() for each in found if each.strip()), key=len, reverse=True)
+def terms_of(text: str | None) -> list[str]:
+    """The words and phrases of a search, in small letters.
+
+    Raises:
+        InvalidInput: There are more than a search may have.
+    """
+    terms = [phrase or word for phrase, word in _TERMS.findall((text or "").lower())]
+    if len(terms) > MOST_TERMS:
+        said = f"text: a search has at most {MOST_TERMS} words or phrases; put those that belong together in quotes."
+        raise InvalidInput(said, field="text", reason="too many words", allowed=[MOST_TERMS])
+    return terms
 
 
-_TERMS = re.compile(r'"([^"]+)"|([^\s"]+)')
+def _text_parameters(terms: Sequence[str]) -> dict[str, str | None]:
+    """The terms that have letters, which are compared in small letters, and those that have none, which is faster."""
+    lettered = [term for term in terms if term.upper() != term]
+    caseless = [term for term in terms if term.upper() == term]
+    some = {f"{name}_{number}": None for name in ("term", "caseless") for number in range(1, MOST_TERMS + 1)}
+    return (
+        some
+        | {f"term_{number}": term for number, term in enumerate(lettered, 1)}
+        | {f"caseless_{number}": term for number, term in enumerate(caseless, 1)}
+    )
 
 
 def recent(first_seq: int, next_seq: int, limit: int) -> Callable[[Connection], list[Line]]:
@@ -118,13 +135,31 @@ def recent(first_seq: int, next_seq: int, limit: int) -> Callable[[Connection], 
     return lambda connection: _lines(connection, "recent", parameters)[::-1]
 
 
-def sources(connection: Connection) -> list[SourceSaid]:
+def sources(connection: Connection, now: datetime) -> list[SourceSaid]:
     """Every source, in the order of kind and name."""
     rows = connection.execute(statement("sources")).fetchall()
     return [
-        SourceSaid(kind, source, count, aware(first_at), aware(last_at), layout, refused, sample)
+        SourceSaid(
+            kind=kind,
+            source=source,
+            lines=count,
+            first_at=aware(first_at),
+            last_at=aware(last_at),
+            layout=layout,
+            refused=refused,
+            sample=sample,
+            is_silent=is_silent(count, aware(first_at), aware(last_at), now),
+        )
         for kind, source, count, first_at, last_at, layout, refused, sample in rows
     ]
+
+
+def is_silent(count: int, first_at: datetime | None, last_at: datetime | None, now: datetime) -> bool:
+    """Whether a source says nothing any more: nothing for an hour, and for ten times its mean pause."""
+    if first_at is None or last_at is None:
+        return True
+    mean_pause = (last_at - first_at) / max(count - 1, 1)
+    return now - last_at > max(_HOUR, 10 * mean_pause)
 
 
 def _lines(connection: Connection, name: str, parameters: dict[str, Any]) -> list[Line]:
@@ -165,7 +200,8 @@ def level_of(number: int) -> Level:
     return max(each for each in Level if each <= number)
 
 
-def _naive(at: datetime | None) -> datetime | None:
+def naive(at: datetime | None) -> datetime | None:
+    """An aware instant as the warehouse has it: naive UTC."""
     return None if at is None else at.astimezone(UTC).replace(tzinfo=None)
 
 

@@ -11,7 +11,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +60,19 @@ class Keeper(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Place:
+    """A spool, and how far the warehouse has it; ``None`` until the warehouse says."""
+
+    spool: Spool
+    position: int | None = None
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the warehouse has all of it."""
+        return self.position == self.spool.head
+
+
 class Intake:
     """The spool, the remembered ids, and the way into the warehouse.
 
@@ -81,7 +96,8 @@ class Intake:
         self._window = Window(int(settings.id_window_s * 1e6), settings.id_window_records)
         self._keepers: Mapping[str, Keeper] = {each.payload: each for each in keepers}
         self._pending: dict[int, asyncio.Future[None]] = {}
-        self._position: int | None = None
+        self._own = _Place(self._spool)
+        self._left: list[_Place] = []
         self._is_stale = True
         self._lock = asyncio.Lock()
         self._wanted = asyncio.Event()
@@ -110,11 +126,19 @@ class Intake:
             else:
                 self.problem = f"{SPOOLS} servers use this data directory already"
                 return
+            self._own = _Place(self._spool)
+            self._left = [_Place(each) for each in self._found_behind(number) if each.open()]
             for newest_us, ids in self._spool.ids():
                 self._window.recall(newest_us, ids)
         except OSError as error:
             self.problem = error.strerror or "the spool cannot be opened"
             log.exception("spool: it cannot be opened")
+
+    def _found_behind(self, number: int) -> Iterator[Spool]:
+        """Spools of servers that have ended; whoever has the warehouse empties them."""
+        for later in range(number + 1, SPOOLS + 1):
+            if (self._root / str(later)).exists():
+                yield self._spool_at(later)
 
     async def stop(self) -> None:
         """What arrived is in the warehouse, or waits in the spool; no more is taken."""
@@ -126,7 +150,8 @@ class Intake:
                 await self.drained()
         except (TimeoutError, WorkbenchError) as error:
             log.warning("spool: what is left waits for the next start: %s", error)
-        await asyncio.to_thread(self._spool.close)
+        for place in (self._own, *self._left):
+            await asyncio.to_thread(place.spool.close)
 
     # Putting
 
@@ -213,65 +238,66 @@ class Intake:
         Raises:
             Unavailable: The warehouse cannot be used.
         """
-        target = self._spool.head
-        while self._position is None or self._position < target:
-            async with self._lock:
-                if self._position is None or self._position < target:
-                    await self._step()
+        places = [(place, place.spool.head) for place in (self._own, *self._left)]
+        for place, target in places:
+            while place.position is None or place.position < target:
+                async with self._lock:
+                    if place.position is None or place.position < target:
+                        await self._step(place)
 
-    async def _step(self) -> None:
+    async def _step(self, place: _Place) -> None:
         """One batch is in the warehouse."""
         try:
-            end, told = await self.warehouse.write(self._batch)
+            end, told = await self.warehouse.write(partial(self._batch, place, BATCH_BYTES))
         except Unavailable:
             self._is_stale = True
             raise
         except Exception:
             log.exception("drain: a batch cannot be stored; its frames are tried one by one")
-            end, told = await self._single()
-        self._position = self._spool.drained = end
+            end, told = await self._single(place)
+        place.position = place.spool.drained = end
         self._is_stale = False
         for keeper, each in told:
             keeper.stored(each)
 
-    async def _single(self) -> tuple[int, list[tuple[Keeper, Any]]]:
+    async def _single(self, place: _Place) -> _Drained:
         self._is_stale = True
         try:
-            return await self.warehouse.write(lambda connection: self._batch(connection, limit_bytes=1))
+            return await self.warehouse.write(partial(self._batch, place, 1))
         except Unavailable:
             raise
         except Exception:  # border: whatever one frame holds, those behind it must come in
             log.exception("drain: a frame cannot be stored")
-            return await self.warehouse.write(self._stepped_over)
+            return await self.warehouse.write(partial(self._stepped_over, place))
 
-    def _batch(self, connection: Connection, *, limit_bytes: int = BATCH_BYTES) -> tuple[int, list[tuple[Keeper, Any]]]:
+    def _batch(self, place: _Place, limit_bytes: int, connection: Connection) -> _Drained:
         if self._is_stale:
             for keeper in self._keepers.values():
                 keeper.load(connection)
-        taken = self._taken(limit_bytes)
+        taken = self._taken(place, limit_bytes)
         by_kind: dict[str, list[Frame]] = {}
         for frame in taken.frames:
             by_kind.setdefault(frame.kind, []).append(frame)
-        for kind in by_kind.keys() - self._keepers.keys():
-            self._set_aside(by_kind[kind], f"nobody here keeps {kind}")
         told = [
             (keeper, keeper.store(connection, by_kind[kind]))
             for kind, keeper in self._keepers.items()
             if kind in by_kind
         ]
-        connection.execute(_POSITION, [self._spool.id, taken.end])
+        for kind in by_kind.keys() - self._keepers.keys():
+            self._set_aside(by_kind[kind], f"nobody here keeps {kind}")
+        connection.execute(_POSITION, [place.spool.id, taken.end])
         return taken.end, told
 
-    def _stepped_over(self, connection: Connection) -> tuple[int, list[tuple[Keeper, Any]]]:
-        taken = self._taken(1)
+    def _stepped_over(self, place: _Place, connection: Connection) -> _Drained:
+        taken = self._taken(place, 1)
         self._set_aside(taken.frames, "the warehouse does not take them")
-        connection.execute(_POSITION, [self._spool.id, taken.end])
+        connection.execute(_POSITION, [place.spool.id, taken.end])
         return taken.end, []
 
-    def _taken(self, limit_bytes: int) -> Taken:
-        if self._position is None:
+    def _taken(self, place: _Place, limit_bytes: int) -> Taken:
+        if place.position is None:
             raise Unavailable("The warehouse was just opened.")
-        taken = self._spool.take(self._position, limit_bytes)
+        taken = place.spool.take(place.position, limit_bytes)
         self._note_damage(taken)
         return taken
 
@@ -296,7 +322,7 @@ class Intake:
             except TimeoutError:
                 pass
             self._wanted.clear()
-            if self.warehouse.problem or self._position == self._spool.head:
+            if self.warehouse.problem or all(place.is_drained for place in (self._own, *self._left)):
                 continue
             try:
                 await self.drained()
@@ -308,20 +334,28 @@ class Intake:
     # What the warehouse tells, in its writer's thread
 
     def _attach(self) -> None:
-        def found(connection: Connection) -> int:
-            row = connection.execute(_PLACE, [self._spool.id]).fetchone()
-            return 0 if row is None else int(row[0])
-
         self._is_stale = True
-        position = self.warehouse.write_now(found)
-        self._spool.skip_to(position)
-        self._position = self._spool.drained = position
+        for place in (self._own, *self._left):
+            position = self.warehouse.write_now(partial(_position_of, place.spool.id))
+            place.spool.skip_to(position)
+            place.position = place.spool.drained = position
 
     def _forget(self) -> None:
-        if self._position is not None:
-            self._spool.forget(self._position)
-            self._spool.forget_ids(self._window.forget(time.time_ns() // 1000))
+        """What stands in the warehouse's file needs no copy in the spool."""
+        for place in (self._own, *self._left):
+            if place.position is not None:
+                place.spool.forget(place.position)
+        self._spool.forget_ids(self._window.forget(time.time_ns() // 1000))
+        for place in [each for each in self._left if each.is_drained]:
+            place.spool.close()
+            self._left.remove(place)
 
 
+def _position_of(spool: str, connection: Connection) -> int:
+    row = connection.execute(_PLACE, [spool]).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+_Drained = tuple[int, list[tuple[Keeper, Any]]]
 _POSITION = "INSERT OR REPLACE INTO spool_position VALUES (?, ?)"
 _PLACE = "SELECT position FROM spool_position WHERE spool = ?"

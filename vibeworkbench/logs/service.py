@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from vibeworkbench.errors import Unavailable
-from vibeworkbench.logs import asking, columns, discretion, records, room
+from vibeworkbench.errors import NotFound, Unavailable
+from vibeworkbench.logs import asking, catalogue, columns, discretion, records, room
 from vibeworkbench.logs.asking import Line, SourceSaid, Wanted
+from vibeworkbench.logs.catalogue import Template, WantedTemplates
 from vibeworkbench.logs.columns import PAYLOAD, FileMark, Lines, Receipt
 from vibeworkbench.logs.intake import Intake, Keeper
 from vibeworkbench.logs.metrics import LogMetrics
@@ -161,7 +163,38 @@ class Logs:
             Unavailable: The warehouse cannot be used.
         """
         await self.intake.drained()
-        return await self.warehouse.read(asking.sources)
+        return await self.warehouse.read(lambda connection: asking.sources(connection, datetime.now(UTC)))
+
+    async def templates(self, wanted: WantedTemplates) -> list[Template]:
+        """The templates that are wanted, with their courses over time.
+
+        Raises:
+            Unavailable: The warehouse cannot be used.
+        """
+        await self.intake.drained()
+        return await self.warehouse.read(catalogue.templates(wanted, datetime.now(UTC)))
+
+    async def template(self, template_id: str) -> tuple[Template, Mapping[str, Any]]:
+        """One template, and how a line of it got there.
+
+        Raises:
+            NotFound: There is none of this id.
+            Unavailable: The warehouse cannot be used.
+        """
+        found = await self.templates(WantedTemplates(template=template_id))
+        if not found:
+            raise NotFound("There is no template of this id.")
+        sample, who = next(iter(found[0].samples), ""), found[0].sources[0]
+        return found[0], await self.explain(sample, who["kind"], who["source"])
+
+    async def explain(self, line: str, kind: str = "", source: str = "") -> Mapping[str, Any]:
+        """How a line would get to its template, step by step; nothing of it is kept.
+
+        Raises:
+            Unavailable: The warehouse cannot be used.
+        """
+        hidden = discretion.masked_message(line)
+        return await self.warehouse.write(lambda connection: self.pipeline.explain(hidden, kind, source))
 
     # Saying
 

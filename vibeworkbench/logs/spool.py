@@ -244,9 +244,10 @@ class Spool:
 
         Without frames, ``end`` says where to go on; when it is ``head``, all was taken.
         """
+        head = self.head  # before the files are looked at: what it counts is in one of them
         position = max(position, self._segments[0])
         start = max(each for each in self._segments if each <= position)
-        end = min([each for each in self._segments if each > start], default=self.head)
+        end = min([each for each in self._segments if each > start], default=head)
         with self._path(start).open("rb") as file:
             file.seek(position - start)
             content = file.read(min(limit_bytes, end - position))

@@ -146,7 +146,7 @@ class ApiHandler(Admission):
             self.clear_header("Content-Type")
             self.finish()
             return
-        self.set_header("Content-Type", said.media_type)
+        self.set_header("Content-Type", reply.headers.get("Content-Type", said.media_type))
         self.finish(reply.body if isinstance(reply.body, str | bytes) else msgspec.json.encode(reply.body))
 
     def compute_etag(self) -> str | None:

@@ -16,6 +16,8 @@ CREATE TABLE log_line (
 CREATE TABLE log_template (
     template_id VARCHAR PRIMARY KEY,
     text VARCHAR NOT NULL,
+    pattern VARCHAR NOT NULL, -- the text, still in atoms
+    parent VARCHAR NOT NULL, -- the more general template that takes new lines, or empty
     level UTINYINT NOT NULL, -- the highest that it was said with
     first_at TIMESTAMP NOT NULL,
     last_at TIMESTAMP NOT NULL,
