@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from vibeworkbench.logs.mining.columns import LIMITS, Limits, patterns_of
+from vibeworkbench.logs.mining.columns import LIMITS, Limits, parameters_in, patterns_of
 from vibeworkbench.logs.mining.forms import (
     WILD,
     Form,
@@ -33,6 +33,7 @@ ALGORITHM = "1"
 """Part of every id: another way of mining gives other ids."""
 OVERFLOW = "overflow"
 """The id of the template ``<*>`` that takes what is new when the book is full."""
+_MOST_PARAMETERS = 50_000
 _BREAK = "\x1f"
 
 
@@ -149,6 +150,7 @@ class TemplateBook:
         self._shelves: defaultdict[Shape, _Shelf] = defaultdict(_Shelf)
         self._surfaces: dict[str, tuple[str, ...]] = {}
         self._ages: dict[str, int] = {}
+        self._parameters: set[str] = set()
         self._changed: dict[str, None] = {}
         for template in templates:
             self._put(template, tuple(template.pattern.split(_BREAK)))
@@ -220,16 +222,22 @@ class TemplateBook:
                 found[text] = template_id
                 self._show(template_id, form)
         for shape, forms in new.items():
+            keys = (*self._shelves[shape].ids, *forms)
+            self._learn(patterns_of(keys, self._parameters, self._limits))
+        for shape, forms in new.items():
             found.update(self._mined(shape, forms))
         return found
 
+    def _learn(self, patterns: Mapping[Key, Key]) -> None:
+        """Words that are parameters somewhere are likely to be some elsewhere."""
+        if len(self._parameters) < _MOST_PARAMETERS:
+            self._parameters.update(parameters_in(patterns))
+
     def _mined(self, shape: Shape, forms: Mapping[Key, list[tuple[str, Form]]]) -> dict[str, str]:
         """Ids for forms that fit no template; templates of their shape may be widened."""
-        shelf = self._shelves[shape]
-        known = dict(shelf.ids)
-        patterns = patterns_of((*known, *forms), self._limits)
+        known = dict(self._shelves[shape].ids)
         groups: defaultdict[Key, list[Key]] = defaultdict(list)
-        for key, pattern in patterns.items():
+        for key, pattern in patterns_of((*known, *forms), self._parameters, self._limits).items():
             groups[pattern].append(key)
         found: dict[str, str] = {}
         for pattern, members in groups.items():

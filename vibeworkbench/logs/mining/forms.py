@@ -21,17 +21,22 @@ _ANY = "<(?:" + "|".join(NAMES) + r"|\*)>"
 _PLAIN = r"[^ \t\r\n\f\v,;|(){}\[\]\"'=:<>#]"
 _ATOM = re.compile(
     rf"(?P<quoted>(?<![A-Za-z0-9])(?P<mark>[\"'])[^\"']{{1,200}}(?P=mark)(?![A-Za-z0-9]))"
+    rf"|(?P<literal>\[(?:[\"'][^\[\]{{}}]{{0,400}})?\]|\{{(?:[\"'](?:[^\[\]{{}}]|[\[{{][^\[\]{{}}]{{0,200}}[\]}}]){{0,400}})?\}})"
+    rf"|(?P<object>(?<==)[A-Za-z_][A-Za-z0-9_.$]{{0,60}}(?:\([^()\n]{{0,200}}\)|\{{[^{{}}\n]{{0,200}}\}}|\[[^\[\]\n]{{0,200}}\]))"
     rf"|\.{{2,}}"
     rf"|(?P<wild>(?:(?!\.\.){_PLAIN})*{_ANY}(?:(?!\.\.){_PLAIN}|{_ANY})*)"
     rf"|(?:(?!\.\.){_PLAIN})+|\S"
 )
-_LISTED = frozenset(",;:|/#&+-~")
-"""What may stand between wildcards of one list."""
+_LISTED, _TIGHT = frozenset(",;|"), frozenset(",;|:#")
+"""What may stand between wildcards of one list; the second, when there is no space."""
 _SWITCHES = frozenset(("true", "false", "yes", "no", "on", "off"))
 """Values that decide what a message means more often than they are its parameter."""
+_HEXADECIMAL = re.compile(r"[a-fA-F]{0,4}(?:<number>[a-fA-F]{0,4})+")
 _LONGEST_LIST = 60
 _WILD_IN = re.compile(_ANY)
 _NUMBERED = re.compile(r"[A-Za-z_-]*[A-Za-z]<number>[A-Za-z_-]*")
+_COMPOUND = re.compile(r"[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)+")
+_TELLING = re.compile(r"[A-Za-z-]{2,}(?:ed|ing)|[A-Z][A-Z_-]+")
 _QUALIFIED = re.compile(r"[^.]+\.[^.]+\.[^.]")
 
 
@@ -86,9 +91,10 @@ def _key_atom(atom: str) -> str:
 
 
 def _append(key: list[str], surface: list[str], atom: str, written: str) -> None:
-    if atom == WILD:
-        start = _list_start(key)
+    if atom == WILD or _NUMBERED.fullmatch(atom):
+        start = _list_start(key, surface, written)
         if start is not None:
+            key[start] = WILD
             surface[start] = _joined_list(surface[start:], written)
             del key[start + 1 :], surface[start + 1 :]
             return
@@ -100,12 +106,25 @@ def _append(key: list[str], surface: list[str], atom: str, written: str) -> None
     surface.append(written)
 
 
-def _list_start(key: list[str]) -> int | None:
-    """Where the list begins that a wildcard at the end would continue."""
-    at = len(key)
-    while at and key[at - 1] in _LISTED:
+def _list_start(key: list[str], surface: list[str], written: str) -> int | None:
+    """Where the list begins that a wildcard at the end would continue: equal kinds, with commas or spaces between."""
+    at = len(key) - 1
+    tight = not written.startswith(" ")
+    while at > 0 and key[at] in (_TIGHT if tight else _LISTED):
+        tight = tight and not surface[at].startswith(" ")
         at -= 1
-    return at - 1 if at and key[at - 1] == WILD else None
+    if at < 0 or (key[at] != WILD and not _NUMBERED.fullmatch(key[at])):
+        return None
+    last = surface[at].rsplit(" ", 1)[-1].rsplit(",", 1)[-1]
+    return at if _kind(last) == _kind(written.strip()) else None
+
+
+@lru_cache(maxsize=10_000)
+def _kind(written: str) -> str:
+    """What a wildcard is, as far as elements of one list have it in common."""
+    if _NUMBERED.fullmatch(written):
+        return "numbered"
+    return _HEXADECIMAL.sub("<number>", written.replace("<hex>", "<number>"))
 
 
 def _joined_list(before: list[str], written: str) -> str:
@@ -129,19 +148,29 @@ def _likeness(key: Key, at: int) -> Likeness:
     atom = key[at]
     if atom == WILD:
         return Likeness.wild
-    if len(atom) > 1 and atom[0] in "\"'":
+    if len(atom) > 1 and atom[0] in "\"'[{":
         return Likeness.weak
     if not any(character.isalnum() for character in atom):
         return Likeness.punctuation
-    if atom.lower() in _SWITCHES:
-        return Likeness.word
-    if _NUMBERED.fullmatch(atom) or "/" in atom or "\\" in atom:
-        return Likeness.weak
     if at > 1 and key[at - 1] == "=" and key[at - 2] not in ("=", "!", "<", ">"):
+        return Likeness.word if atom.lower() in _SWITCHES else Likeness.weak
+    if is_telling(atom):
+        return Likeness.word
+    if "/" in atom or "\\" in atom or _NUMBERED.fullmatch(atom) or (at and _COMPOUND.fullmatch(atom)):
+        return Likeness.weak
+    if at > 1 and at == len(key) - 1 and key[at - 1] == ":":
         return Likeness.weak
     if _QUALIFIED.match(atom):
         return Likeness.qualified if atom.islower() else Likeness.weak
     return Likeness.word
+
+
+def is_telling(atom: str) -> bool:
+    """Whether a word says what happens, rather than to whom: a switch, a participle, a name in capitals.
+
+    Somebody who is ``started`` is not somebody who is ``stopped``, and ``NEW`` is not ``READY``.
+    """
+    return atom.lower() in _SWITCHES or _TELLING.fullmatch(atom) is not None
 
 
 def joined_surfaces(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
