@@ -33,6 +33,8 @@ ALGORITHM = "1"
 """Part of every id: another way of mining gives other ids."""
 OVERFLOW = "overflow"
 """The id of the template ``<*>`` that takes what is new when the book is full."""
+_AT_ONCE, _MOST_COMPARED = 10_000, 5_000
+"""New texts that are mined together, and templates of one shape that they are compared with, the newest."""
 _MOST_PARAMETERS = 50_000
 _BREAK = "\x1f"
 
@@ -172,7 +174,9 @@ class TemplateBook:
             raise ValueError(f"{len(counts)} counts for {len(masked)} texts")
         unknown = [text for text in dict.fromkeys(masked) if text not in self._masked]
         if unknown:
-            found = self._found(unknown)
+            found: dict[str, str] = {}
+            for start in range(0, len(unknown), _AT_ONCE):
+                found.update(self._found(unknown[start : start + _AT_ONCE]))
             answer = [self._masked.get(text) or found[text] for text in masked]
             self._remember(found)
             return answer
@@ -221,24 +225,28 @@ class TemplateBook:
             else:
                 found[text] = template_id
                 self._show(template_id, form)
+        patterns = {shape: self._patterns(shape, forms) for shape, forms in new.items()}
         for shape, forms in new.items():
-            keys = (*self._shelves[shape].ids, *forms)
-            self._learn(patterns_of(keys, self._parameters, self._limits))
-        for shape, forms in new.items():
-            found.update(self._mined(shape, forms))
+            found.update(self._mined(shape, forms, patterns[shape]))
         return found
 
-    def _learn(self, patterns: Mapping[Key, Key]) -> None:
-        """Words that are parameters somewhere are likely to be some elsewhere."""
+    def _patterns(self, shape: Shape, forms: Iterable[Key]) -> dict[Key, Key]:
+        """The patterns of new forms and of the newest templates of their shape; what varies there is remembered."""
+        known = islice(reversed(self._shelves[shape].ids), _MOST_COMPARED)
+        patterns = patterns_of((*known, *forms), limits=self._limits)
         if len(self._parameters) < _MOST_PARAMETERS:
             self._parameters.update(parameters_in(patterns))
+        return patterns
 
-    def _mined(self, shape: Shape, forms: Mapping[Key, list[tuple[str, Form]]]) -> dict[str, str]:
+    def _mined(
+        self, shape: Shape, forms: Mapping[Key, list[tuple[str, Form]]], patterns: Mapping[Key, Key]
+    ) -> dict[str, str]:
         """Ids for forms that fit no template; templates of their shape may be widened."""
         known = dict(self._shelves[shape].ids)
+        final = patterns_of(set(patterns.values()), self._parameters, self._limits)
         groups: defaultdict[Key, list[Key]] = defaultdict(list)
-        for key, pattern in patterns_of((*known, *forms), self._parameters, self._limits).items():
-            groups[pattern].append(key)
+        for key, pattern in patterns.items():
+            groups[final[pattern]].append(key)
         found: dict[str, str] = {}
         for pattern, members in groups.items():
             fresh = [entry for key in members for entry in forms.get(key, ())]

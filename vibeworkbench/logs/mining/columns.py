@@ -59,23 +59,21 @@ def patterns_of(keys: Iterable[Key], known: Container[str] = (), limits: Limits 
         limits: How much must speak for a parameter.
     """
     found = {key: key for key in keys}
-    if len(found) < 2:
-        return found
-    _rewrite(found, by_looks(found))
-    for _ in range(_ROUNDS):
-        step = by_column(set(found.values()), known, limits)
-        _rewrite(found, step)
-        roots = by_roots(set(found.values()), limits)
-        _rewrite(found, roots)
-        if not step and not roots:
-            break
+    if len(found) > 1:
+        _rewrite(found, by_looks(found))
+        for _ in range(_ROUNDS):
+            columns = _rewrite(found, by_column(set(found.values()), known, limits))
+            roots = _rewrite(found, by_roots(set(found.values()), limits))
+            if not columns and not roots:
+                break
     return found
 
 
-def _rewrite(found: dict[Key, Key], step: Mapping[Key, Key]) -> None:
+def _rewrite(found: dict[Key, Key], step: Mapping[Key, Key]) -> bool:
     if step:
         for key, pattern in found.items():
             found[key] = step.get(pattern, pattern)
+    return bool(step)
 
 
 def parameters_in(patterns: Mapping[Key, Key]) -> Iterator[str]:
@@ -111,7 +109,7 @@ def by_column(keys: Iterable[Key], known: Container[str], limits: Limits) -> dic
     """Forms that differ in one atom that takes enough values, rewritten."""
     columns: defaultdict[tuple[int, int], list[Key]] = defaultdict(list)
     for key in keys:
-        hashes = [hash((at, atom)) for at, atom in enumerate(key)]
+        hashes = list(map(hash, enumerate(key)))
         whole = sum(hashes)
         for at, likeness in enumerate(likeness_of(key)):
             if likeness:

@@ -32,6 +32,7 @@ _LISTED, _TIGHT = frozenset(",;|"), frozenset(",;|:#")
 _SWITCHES = frozenset(("true", "false", "yes", "no", "on", "off"))
 """Values that decide what a message means more often than they are its parameter."""
 _HEXADECIMAL = re.compile(r"[a-fA-F]{0,4}(?:<number>[a-fA-F]{0,4})+")
+_COMPARED = frozenset("=!<>")
 _LONGEST_LIST = 60
 _WILD_IN = re.compile(_ANY)
 _NUMBERED = re.compile(r"[A-Za-z_-]*[A-Za-z]<number>[A-Za-z_-]*")
@@ -87,11 +88,11 @@ def form_of(text: str) -> Form:
 
 def _key_atom(atom: str) -> str:
     """A numbered word like ``eth<number>`` stays what it is; all else that holds a wildcard is one."""
-    return WILD if _WILD_IN.search(atom) and not _NUMBERED.fullmatch(atom) else atom
+    return WILD if "<" in atom and _WILD_IN.search(atom) and not _NUMBERED.fullmatch(atom) else atom
 
 
 def _append(key: list[str], surface: list[str], atom: str, written: str) -> None:
-    if atom == WILD or _NUMBERED.fullmatch(atom):
+    if "<" in atom and (atom == WILD or _NUMBERED.fullmatch(atom)):
         start = _list_start(key, surface, written)
         if start is not None:
             key[start] = WILD
@@ -132,33 +133,42 @@ def _joined_list(before: list[str], written: str) -> str:
     return whole if len(whole) <= _LONGEST_LIST else before[0]
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=50_000)
 def likeness_of(key: Key) -> tuple[Likeness, ...]:
     """How much each atom of a form looks like a parameter."""
     return tuple(_likeness(key, at) for at in range(len(key)))
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=50_000)
 def words_of(key: Key) -> int:
     """How many plain words and names a form has."""
     return sum(likeness in (Likeness.word, Likeness.qualified) for likeness in likeness_of(key))
 
 
 def _likeness(key: Key, at: int) -> Likeness:
-    atom = key[at]
+    alone = _likeness_alone(key[at])
+    if alone in (Likeness.punctuation, Likeness.wild):
+        return alone
+    if at == 0:
+        return Likeness.word if _COMPOUND.fullmatch(key[0]) else alone
+    if key[at - 1] == "=" and at > 1 and key[at - 2] not in _COMPARED:
+        return Likeness.word if key[at].lower() in _SWITCHES else Likeness.weak
+    if key[at - 1] == ":" and at > 1 and at == len(key) - 1 and not is_telling(key[at]):
+        return Likeness.weak
+    return alone
+
+
+@lru_cache(maxsize=200_000)
+def _likeness_alone(atom: str) -> Likeness:
     if atom == WILD:
         return Likeness.wild
     if len(atom) > 1 and atom[0] in "\"'[{":
         return Likeness.weak
     if not any(character.isalnum() for character in atom):
         return Likeness.punctuation
-    if at > 1 and key[at - 1] == "=" and key[at - 2] not in ("=", "!", "<", ">"):
-        return Likeness.word if atom.lower() in _SWITCHES else Likeness.weak
     if is_telling(atom):
         return Likeness.word
-    if "/" in atom or "\\" in atom or _NUMBERED.fullmatch(atom) or (at and _COMPOUND.fullmatch(atom)):
-        return Likeness.weak
-    if at > 1 and at == len(key) - 1 and key[at - 1] == ":":
+    if "/" in atom or "\\" in atom or _NUMBERED.fullmatch(atom) or _COMPOUND.fullmatch(atom):
         return Likeness.weak
     if _QUALIFIED.match(atom):
         return Likeness.qualified if atom.islower() else Likeness.weak
