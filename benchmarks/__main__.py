@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-NAMES = ("fanout", "resume", "scan", "viewers")
+NAMES = ("fanout", "ingest", "resume", "scan", "viewers")
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

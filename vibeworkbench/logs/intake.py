@@ -245,6 +245,10 @@ class Intake:
                     if place.position is None or place.position < target:
                         await self._step(place)
 
+    def renew(self) -> None:
+        """Keepers load from the warehouse what they have in memory, before they store anything more."""
+        self._is_stale = True
+
     async def _step(self, place: _Place) -> None:
         """One batch is in the warehouse."""
         try:

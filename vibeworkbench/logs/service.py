@@ -13,7 +13,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from vibeworkbench.errors import NotFound, Unavailable
-from vibeworkbench.logs import asking, catalogue, columns, discretion, records, room
+from vibeworkbench.logs import asking, catalogue, columns, discretion, records, retention, room
 from vibeworkbench.logs.asking import Line, SourceSaid, Wanted
 from vibeworkbench.logs.catalogue import Template, WantedTemplates
 from vibeworkbench.logs.columns import PAYLOAD, FileMark, Lines, Receipt
@@ -65,19 +65,22 @@ class Logs:
         self._said_seq = 0
         self._news = asyncio.Event()
         self._next_seq = 0
-        self._speaker: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Records are taken, and enter the warehouse as soon as it is open."""
         await self.intake.start()
-        self._speaker = asyncio.create_task(self._speak(), name="logs room")
+        self._tasks = [
+            asyncio.create_task(self._speak(), name="logs room"),
+            asyncio.create_task(self._forget_always(), name="logs retention"),
+        ]
 
     async def stop(self) -> None:
         """All that was acknowledged is in the warehouse, or waits on disk for the next start."""
         await self.intake.stop()
-        if self._speaker is not None:
-            self._speaker.cancel()
-            await asyncio.wait({self._speaker})
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def standing(self) -> Part:
         """How the way from the doors to the warehouse stands."""
@@ -195,6 +198,28 @@ class Logs:
         """
         hidden = discretion.masked_message(line)
         return await self.warehouse.write(lambda connection: self.pipeline.explain(hidden, kind, source))
+
+    # Forgetting
+
+    async def forget(self, now: datetime) -> None:
+        """What is old is gone from the warehouse.
+
+        Raises:
+            Unavailable: The warehouse cannot be used.
+        """
+        await self.warehouse.write(lambda connection: retention.forget(connection, self.settings, now))
+        self.intake.renew()  # templates may be gone that the pipeline still knows
+
+    async def _forget_always(self) -> None:
+        await asyncio.sleep(retention.FIRST_AFTER_S)
+        while True:
+            try:
+                await self.forget(datetime.now(UTC))
+            except Unavailable as error:
+                log.info("logs: nothing is forgotten now: %s", error.message)
+            except Exception:  # border: a loop in the background goes on whatever happens
+                log.exception("logs: nothing could be forgotten")
+            await asyncio.sleep(retention.INTERVAL_S)
 
     # Saying
 
