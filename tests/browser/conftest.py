@@ -156,7 +156,7 @@ def publish(server: Any, *, wait: bool = True, **order: Any) -> None:
         wait: Whether its page is rendered, too.
         **order: What is published else: ``notebook``, ``content``.
     """
-    asked = {"notebook": "operations.ipynb", "interactive": not order, **order}
+    asked = {"notebook": "operations.ipynb", "interactive": "content" not in order, **order}
     with server.http() as admin:
         if not wait and admin.get("api/dashboards/operations").is_success:
             return

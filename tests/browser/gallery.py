@@ -137,9 +137,9 @@ def notebook(*sources: str) -> str:
     return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
 
 
-async def opened(person: Reader, name: str, *, asked: str = "") -> Any:
-    """The page in this person's browser, connected; every broken promise of its policy is noted."""
+async def opened(person: Reader, name: str, *, asked: str = "", connected: str = "Live") -> Any:
+    """The page in this person's browser, connected as its frame says; every broken promise of its policy is noted."""
     await person.page.add_init_script(BROKEN_PROMISES)
     await person.page.goto(f"{person.url}vibeworkbench/dashboards/{name}?token={person.token}{asked}")
-    await expect(person.page.locator("#vw-connection")).to_contain_text("Live")
+    await expect(person.page.locator("#vw-connection")).to_contain_text(connected)
     return person.page

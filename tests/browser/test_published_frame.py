@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import publish
+from tests.browser.conftest import DASHBOARD, publish
 from tests.browser.gallery import ONLY_ANYWIDGETS, WAITING, WIDGETS, notebook, opened, publish_pages
 from tests.patience import LONG_S
 
@@ -29,7 +31,9 @@ def rerender(asked: Any, name: str) -> None:
 def gallery(start_server: Any) -> Any:
     """A server with the pages that are looked at here."""
     server = start_server()
+    shutil.copy(DASHBOARD, server.data)
     publish_pages(server, "anywidgets", "controls", "figures", "tall")
+    publish(server, interactive=False)
     return server
 
 
@@ -53,14 +57,43 @@ async def test_the_page_says_that_it_reconnects_and_that_it_is_back(gallery: Any
     await expect(page.locator("#vw-voice")).to_have_text("Live")
 
 
-async def test_a_page_is_live_as_its_panels_are_where_no_socket_gets_through(workbench: Any, reader: Any) -> None:
+async def test_a_page_is_live_as_its_panels_are_where_no_socket_gets_through(gallery: Any, reader: Any) -> None:
     """They poll; the frame says so."""
-    server = workbench()
-    await asyncio.to_thread(publish, server)
-    person = await reader(server, token=server.grant("viewer"))
+    person = await reader(gallery, token=gallery.grant("viewer"))
     await person.page.route_web_socket("**", lambda socket: socket.close(code=1011))
     await opened(person, "operations")
     await expect(person.page.locator(".vw-issues")).to_be_visible()
+
+
+async def test_a_kiosk_shows_the_panel_without_what_nobody_there_chooses_by(gallery: Any, reader: Any) -> None:
+    """Filters and the search are for readers at a desk."""
+    person = await reader(gallery, token=gallery.grant("viewer"))
+    for asked, count in (("", 1), ("&kiosk", 0)):
+        page = await opened(person, "operations", asked=asked)
+        await expect(page.locator(".vw-issues")).to_be_visible()
+        await expect(page.locator(".vw-filters:visible")).to_have_count(count)
+
+
+async def test_a_slider_s_handle_stands_out_in_both_themes(gallery: Any, reader: Any) -> None:
+    """Its border's contrast with the page is 4.5 to 1 or more."""
+    person = await reader(gallery, token=gallery.grant("viewer"))
+    for theme in ("light", "dark"):
+        page = await opened(person, "controls", asked=f"&theme={theme}")
+        handle = page.locator(".noUi-handle").first
+        await expect(handle).to_have_css("border-top-width", "2px")
+        colours = [
+            await handle.evaluate("it => getComputedStyle(it).borderTopColor"),
+            await page.evaluate("getComputedStyle(document.body).backgroundColor"),
+        ]
+        darker, lighter = sorted(map(luminance, colours))
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (theme, colours)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``rgb(r, g, b)``. Source: WCAG 2.2, definition of relative luminance."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 async def test_a_refresh_that_failed_is_said_and_the_page_stays(gallery: Any, reader: Any, asked: Any) -> None:
@@ -84,7 +117,7 @@ async def test_a_page_that_is_not_there_yet_comes_by_itself(
     assert asked.post("api/dashboards", json=order, headers=NOT_WAITING).status_code == 202
     person = await reader(gallery, token=gallery.grant("viewer"))
     person.network_is_cut = True  # the browser notes that the page was answered with 503
-    page = await opened(person, "late")
+    page = await opened(person, "late", connected="Waiting")
     await expect(page.get_by_role("heading", name="Not ready yet")).to_be_visible()
     (tmp_path / "go").touch()
     await expect(page.locator(".counter")).to_have_text("7 true 3")

@@ -275,6 +275,11 @@ def test_many_viewers_cost_one_body(shop, server, viewer):
     assert len(bodies) == 1
 
 
+def unwrapped(text):
+    """The same in one line: narrow terminals break it."""
+    return " ".join(text.split())
+
+
 def run(server, *arguments, stdin=None):
     """The command, as the server's admin on this machine."""
     own = {"VIBEWORKBENCH_URL": server.url, "VIBEWORKBENCH_TOKEN": server.token}
@@ -306,7 +311,12 @@ def test_the_shell_publishes_lists_renders_and_unpublishes(server, tmp_path):
     listed = {each["name"]: each for each in json.loads(run(server, "list", "--json").stdout)["items"]}
     assert listed["shell"]["every"] == "@hourly"
     assert not listed["shell"]["stored"]
+    assert "Voila" not in run(server, "list").stdout
     assert run(server, "render", "shell").returncode == 0
+    assert run(server, "publish", "shell.ipynb", "--interactive").returncode == 0
+    assert f"shell runs in Voila, with a kernel for each visitor: {server.url}voila/render/shell.ipynb" in unwrapped(
+        run(server, "list").stdout
+    )
     unasked = run(server, "unpublish", "shell")
     assert unasked.returncode == 2
     assert "--yes" in unasked.stderr

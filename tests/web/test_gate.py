@@ -110,6 +110,21 @@ def test_no_handler_is_mounted_before_the_gate(server: Server, path: str) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("caller", "path", "wanted"),
+    [("viewer", "tree", "analyst"), ("viewer", "terminals/1", "operator"), ("analyst", "late/loaded", "admin")],
+)
+def test_who_lacks_the_role_reads_which_one_it_takes(server: Server, caller: str, path: str, wanted: str) -> None:
+    """And which one theirs is; a narrowed token whose role would do reads neither."""
+    headers = {"Authorization": f"token {server.grant(caller)}"}
+    page = httpx.get(server.url + path, headers=headers, timeout=PATIENCE_S)
+    assert page.status_code == 403
+    assert f"This takes the role {wanted}, and yours is {caller}" in page.text
+    narrowed = {"Authorization": f"token {server.grant('admin', 'dashboard:shop')}"}
+    page = httpx.get(server.url + path, headers=narrowed, timeout=PATIENCE_S)
+    assert (page.status_code, "takes the role" in page.text) == (403, False)
+
+
 def test_a_preflight_needs_no_login_and_runs_no_method(server: Server) -> None:
     """A browser sends it without credentials."""
     asked = {"Access-Control-Request-Method": "GET", "Origin": "https://elsewhere.example"}

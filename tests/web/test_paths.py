@@ -95,6 +95,23 @@ def test_an_address_has_its_lowest_role(method: str, path: str, role: Role | Non
     assert reached_by(method, path) == role
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "role"),
+    [
+        ("GET", "/x/login", Role.viewer),
+        ("POST", "/x/vibeworkbench/api/logs/worker", Role.ingest),
+        ("GET", "/x/voila/render/unpublished.ipynb", Role.viewer),
+        ("GET", "/x/lab", Role.analyst),
+        ("GET", "/x/terminals/websocket/1", Role.operator),
+        ("GET", "/x/somebody-s/extension", Role.admin),
+        ("GET", "/elsewhere", Role.admin),
+    ],
+)
+def test_the_role_that_an_address_asks_for_can_be_told(method: str, path: str, role: Role) -> None:
+    """What else an address wants, such as a publication, is told nobody."""
+    assert PATHS.wanted(method, path) is role
+
+
 @given(st.text(alphabet=st.sampled_from("abc/.%2f;\\-_"), max_size=20))
 def test_nobody_but_the_admin_reaches_what_nobody_named(tail: str) -> None:
     """Whatever is written after a name of which the table knows nothing."""

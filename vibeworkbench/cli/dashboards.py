@@ -37,6 +37,7 @@ def list_dashboards(ctx: click.Context, *, as_json: bool) -> None:
     """List the dashboards that you may see."""
     with workbench(ctx) as found:
         listed = found.dashboards()
+        voila = [(each.name, found.dashboards.voila_address(each)) for each in listed if each.interactive]
     if as_json:
         emit_items(listed)
     elif listed:
@@ -46,6 +47,8 @@ def list_dashboards(ctx: click.Context, *, as_json: bool) -> None:
         ]
         headings = ("name", "title", "for", "state", "rendered", "notebook", "why")
         show(table(headings, rows, wrap=("title", "notebook", "why")))
+        for name, address in voila:
+            show(Text(f"{safe(name)} runs in Voila, with a kernel for each visitor: {address}"))
     else:
         show("No dashboards for you.", faint("`vibeworkbench dashboards publish NOTEBOOK` makes one."))
 

@@ -114,7 +114,8 @@ export function watch({ name, renderedAt }) {
   const redraw = () => {
     if (joined === null) return;
     const { connection } = joined;
-    showConnection(isWithdrawn ? withdrawn(connection) : overall(connection, panel), panel !== null);
+    const shown = isWithdrawn ? withdrawn(connection) : overall(connection, panel);
+    showConnection(shown, { hasPanel: panel !== null, isWaiting: shownAtMs === 0 });
   };
   const room = joinRoom({
     server: serverOf(),
@@ -166,12 +167,13 @@ function withdrawn(own) {
 
 /**
  * @param {Connection} connection
- * @param {boolean} hasPanel
+ * @param {{hasPanel: boolean, isWaiting: boolean}} page Whether a panel is on it, and whether it stands in for one to come.
  */
-function showConnection({ quality, code, reason, transport }, hasPanel) {
+function showConnection({ quality, code, reason, transport }, { hasPanel, isWaiting }) {
   const closed = quality === "closed";
-  document.documentElement.dataset["quality"] = quality;
-  const word = closed ? closedWord(code) : QUALITY_WORD[quality];
+  const waits = isWaiting && (quality === "good" || quality === "slow"); // nothing is shown that could be live
+  document.documentElement.dataset["quality"] = waits ? "waiting" : quality;
+  const word = waits ? "Waiting" : closed ? closedWord(code) : QUALITY_WORD[quality];
   put(element("vw-connection-word"), word);
   put(element("vw-advice-text"), closed ? closedAdvice(code, reason) : adviceOf(quality));
   // A panel on the page says more about an outage, such as when the next try is.

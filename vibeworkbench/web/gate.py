@@ -78,9 +78,9 @@ class Gate(ReversibleRouter):
         method = request.method or "GET"
         verdict = self._paths.judge(method, request.path, caller)
         if verdict is not Verdict.admitted and not self._is_let_through(verdict, request, caller):
-            return self._refusal(verdict, request)
+            return self._refusal(verdict, request, caller)
         if seen is not None and not seen.means.is_token and self._is_sent_by_a_foreign_page(request):
-            return self._refusal(Verdict.refused, request)
+            return self._refusal(Verdict.refused, request, caller)
         if caller is not None and self._paths.below(request.path) == "" and not is_at_home_in_lab(caller):
             return self._delegate(request, Landing)
         delegate: Any = self._behind.find_handler(request, **kwargs)
@@ -114,8 +114,8 @@ class Gate(ReversibleRouter):
             return False
         return urlsplit(origin).netloc.lower() != request.host.lower()
 
-    def _refusal(self, verdict: Verdict, request: HTTPServerRequest) -> HTTPMessageDelegate:
-        failure: WorkbenchError = NotAllowed("Your rights do not reach this address.")
+    def _refusal(self, verdict: Verdict, request: HTTPServerRequest, caller: Caller | None) -> HTTPMessageDelegate:
+        failure: WorkbenchError = NotAllowed(self._why_not(request, caller))
         if verdict is Verdict.unknown:
             failure = NotLoggedIn("Log in, or send a token in the Authorization header.")
         below = self._paths.below(request.path) or ""
@@ -123,6 +123,12 @@ class Gate(ReversibleRouter):
             return self._delegate(request, RefusedSocket, failure)
         shown = is_page(below) and request.method in READ and not is_handshake(request)
         return self._delegate(request, RefusedPage if shown else RefusedApi, failure)
+
+    def _why_not(self, request: HTTPServerRequest, caller: Caller | None) -> str:
+        wanted = self._paths.wanted(request.method or "GET", request.path)
+        if caller is None or caller.may(wanted):
+            return "Your rights do not reach this address."
+        return f"This takes the role {wanted.name}, and yours is {caller.role.name}: an admin can give you another one."
 
     def _delegate(
         self, request: HTTPServerRequest, handler: type[RequestHandler], failure: WorkbenchError | None = None

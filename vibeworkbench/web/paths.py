@@ -165,6 +165,17 @@ class Paths:
                 return self._judged(row, found, caller)
         return self._verdict(caller, Role.admin)
 
+    def wanted(self, method: str, path: str) -> Role:
+        """The lowest role that the table asks for: no secret, and no promise that the address takes no more."""
+        below = self.below(path)
+        fitting = (
+            row for pattern, row in self._rows if below is not None and row.takes(method) and pattern.fullmatch(below)
+        )
+        row = next(fitting, None)
+        if row is None:
+            return Role.admin
+        return Role.viewer if row.role is None else row.role
+
     def below(self, path: str) -> str | None:
         """The path below ``base_url``; ``None`` when it stands elsewhere."""
         if path in {"/favicon.ico", "/robots.txt"}:  # tornado serves these at the root, wherever the server stands
