@@ -29,6 +29,7 @@ from vibeworkbench.client.rooms import Connection, RoomSubscription
 from vibeworkbench.client.values import ago_or_at, instant_text
 
 PARTY = "logs"
+KINDS = ("worker", "build", "container", "files", "journal")
 SENT_AT_ONCE = 1000
 KNOWN_LINES = 2000
 """Lines remembered at the seam of what was stored and what comes."""
@@ -272,7 +273,7 @@ def _weight(level: str) -> int:
 
 def _parted(source: str) -> tuple[str, str]:
     kind, colon, name = source.partition(":")
-    return (kind, name) if colon else ("", source)
+    return (kind, name) if colon and kind in KINDS else ("", source)
 
 
 def _batches(

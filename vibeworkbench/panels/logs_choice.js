@@ -56,15 +56,26 @@ export function termsOf(text) {
   return [...found].map(([, phrase, word]) => (phrase ?? word ?? "").trim()).filter(Boolean);
 }
 
+const KINDS = new Set(["worker", "build", "container", "files", "journal"]);
+
+/**
+ * @param {string} source `kind:source`, or a name alone.
+ * @returns {{kind: string, source: string}}
+ */
+export function partsOf(source) {
+  const [kind = "", ...rest] = source.split(":");
+  return rest.length > 0 && KINDS.has(kind) ? { kind, source: rest.join(":") } : { kind: "", source };
+}
+
 /**
  * @param {Choice} choice
  * @param {number} nowMs
  * @returns {Record<string, string>} The query of REST.
  */
 export function queryOf({ text, level, source, instance, template, lastS, from, to }, nowMs) {
-  const [kind = "", ...rest] = source.split(":");
+  const whose = partsOf(source);
   const begin = lastS > 0 ? new Date(nowMs - 1000 * lastS).toISOString() : from;
-  const asked = { text: text.trim(), level, kind, source: rest.join(":"), instance, template, from: begin, to };
+  const asked = { text: text.trim(), level, ...whose, instance, template, from: begin, to };
   return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== ""));
 }
 
@@ -83,8 +94,10 @@ export function isOpen({ to }) {
 export function judgeOf(choice) {
   const terms = termsOf(choice.text);
   const floor = weightOf(choice.level);
+  const { kind, source } = partsOf(choice.source);
   return (line) =>
-    (choice.source === "" || choice.source === `${line.kind}:${line.source}`) &&
+    (kind === "" || kind === line.kind) &&
+    (source === "" || source === line.source) &&
     (choice.instance === "" || choice.instance === line.instance) &&
     (choice.template === "" || choice.template === line.templateId) &&
     (choice.level === "" || weightOf(line.level) >= floor) &&

@@ -4,7 +4,7 @@
  *     choose → (a pause in typing) → REST → rows;  room `main` of party `logs` → lines → rows, or waiting
  */
 
-import { isOpen, queryOf } from "./logs_choice.js";
+import { isOpen, partsOf, queryOf } from "./logs_choice.js";
 import { apply, initial, olderThan } from "./logs_state.js";
 import { Rest, RestError } from "./rest.js";
 import { isUnknown, mayRead } from "./rights.js";
@@ -223,8 +223,8 @@ export class LogsSource {
    */
   async explain(line, source) {
     this.learn({ type: "panel:explain", data: { line, source } });
-    const [kind = "", ...rest] = source.split(":");
-    const from = source === "" ? {} : { kind, source: rest.join(":") };
+    const { kind, source: name } = partsOf(source);
+    const from = { ...(kind === "" ? {} : { kind }), ...(name === "" ? {} : { source: name }) };
     try {
       const answer = await this.#rest.post("logs/explain", { line, ...from });
       this.learn({ type: "panel:explained", data: answer });

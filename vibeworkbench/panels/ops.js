@@ -17,6 +17,7 @@ import { serverOf } from "./rest.js";
 import panelCss from "./panel.css";
 import frameCss from "./panel_frame.css";
 import controlsCss from "./panel_controls.css";
+import linesCss from "./log_lines.css";
 import opsCss from "./ops.css";
 import overviewCss from "./ops_overview.css";
 import issuesCss from "./ops_issues.css";
@@ -49,7 +50,7 @@ function render(context) {
   /** @type {import("./panel_frame.js").Panel<State>} */
   const ops = {
     name: "ops",
-    styles: [panelCss, frameCss, controlsCss, opsCss, overviewCss, issuesCss, detailsCss],
+    styles: [panelCss, frameCss, controlsCss, linesCss, opsCss, overviewCss, issuesCss, detailsCss],
     traits: ["title", "height", "read_only"],
     sourceOf: (changed) => new OpsSource(serverOf(), changed),
     viewOf: (source, root) => {

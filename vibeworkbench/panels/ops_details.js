@@ -2,6 +2,7 @@
 
 import { html, nothing } from "lit-html";
 import { VERBS, standing, whyNotAct } from "./ops_choice.js";
+import { SHOWN, isOfLogs, logEvidence } from "./ops_logs.js";
 import { closeButton, fact } from "./panel_controls.js";
 import { whyNotRead, whyWatching } from "./rights.js";
 import { severityChip, stateChip } from "./ops_issues.js";
@@ -42,7 +43,7 @@ export function details(state, issue, acts) {
       <h3 class="vw-details-title">${issue.title}</h3>
       ${issue.subject ? html`<p class="vw-subject">${issue.subject}</p>` : nothing}
       ${issue.hint ? html`<p class="vw-hint">${issue.hint}</p>` : nothing} ${actions(state, issue, acts)}
-      ${facts(issue, state.nowMs)} ${evidence(issue)} ${history(issue, state)}
+      ${facts(issue, state.nowMs)} ${evidence(issue, state.nowMs)} ${history(issue, state)}
     </aside>
   `;
 }
@@ -181,20 +182,28 @@ function facts(issue, nowMs) {
   </dl>`;
 }
 
-/** @param {Issue} issue */
-function evidence(issue) {
-  const entries = Object.entries(issue.evidence ?? {});
-  if (entries.length === 0) return nothing;
-  return html`<section>
-    <h4>Evidence</h4>
-    <dl class="vw-evidence">
-      ${entries.map(
-        ([name, value]) =>
-          html`<dt>${evidenceName(name)}</dt>
-            <dd>${evidenceText(name, value)}</dd>`,
-      )}
-    </dl>
-  </section>`;
+/**
+ * @param {Issue} issue
+ * @param {number} nowMs
+ */
+function evidence({ evidence: told = {} }, nowMs) {
+  const ofLogs = isOfLogs(told);
+  const entries = Object.entries(told).filter(([name]) => !ofLogs || !SHOWN.has(name));
+  return html`${ofLogs ? logEvidence(told, nowMs) : nothing}
+  ${
+    entries.length === 0
+      ? nothing
+      : html`<section>
+          <h4>Evidence</h4>
+          <dl class="vw-evidence">
+            ${entries.map(
+              ([name, value]) =>
+                html`<dt>${evidenceName(name)}</dt>
+                  <dd>${evidenceText(name, value)}</dd>`,
+            )}
+          </dl>
+        </section>`
+  }`;
 }
 
 /**
