@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, context } from "esbuild";
 
-const PANELS = ["ops", "logs"];
+const PANELS = ["ops", "logs", "containers"];
 const PAGE = ["page_address", "page", "page_widgets"];
 const STYLES = ["page", "page_widgets"];
 

@@ -27,25 +27,32 @@ import logsCss from "./logs.css";
 /**
  * @typedef {import("./logs_state.js").State} State
  * @typedef {import("./logs_choice.js").Choice} Choice
- * @typedef {object} Acts What a reader can do.
- * @property {string} id Begins the ids of this panel's elements.
- * @property {string} loginUrl
- * @property {string} needs
- * @property {() => void} retry
- * @property {(view: import("./logs_state.js").ViewName) => void} show
+ * @typedef {object} LineActs What a reader can do with lines.
  * @property {(choice: Partial<Choice>, typed?: boolean) => void} choose
- * @property {(choice: Partial<Choice>) => void} lines Shows the lines of a choice.
  * @property {() => void} again The last question is asked again.
  * @property {() => void} more
  * @property {(held: boolean) => void} hold
  * @property {(scrolled: boolean) => void} scroll
  * @property {() => void} top The newest lines are shown.
  * @property {(line: import("./logs_state.js").LogLine | null) => void} select
+ * @property {(choice: Partial<Choice>) => void} [lines] Shows the lines of a choice.
+ * @property {(line: string, source: string) => void} [explain]
+ * @property {string} [empty] What is said where there never was a line.
+ *
+ * @typedef {object} OwnActs
+ * @property {string} id Begins the ids of this panel's elements.
+ * @property {string} loginUrl
+ * @property {string} needs
+ * @property {() => void} retry
+ * @property {(view: import("./logs_state.js").ViewName) => void} show
+ * @property {(choice: Partial<Choice>) => void} lines
  * @property {(template: import("./logs_state.js").Template | null) => void} openTemplate
  * @property {(sort: import("./logs_state.js").TemplateSort) => void} sortTemplates
  * @property {() => void} moreTemplates
  * @property {(source: import("./logs_state.js").Source | null) => void} openSource
  * @property {(line: string, source: string) => void} explain
+ *
+ * @typedef {LineActs & OwnActs} Acts What a reader can do.
  */
 
 const VIEWS = /** @type {const} */ ([

@@ -14,7 +14,7 @@ import { absolute, counted, grouped } from "./words.js";
 /**
  * @typedef {import("./logs_state.js").State} State
  * @typedef {import("./logs_state.js").LogLine} LogLine
- * @typedef {import("./logs.js").Acts} Acts
+ * @typedef {import("./logs.js").LineActs} Acts
  */
 
 /** So near to its end the list asks for more. */
@@ -204,7 +204,7 @@ function nobody(state, acts) {
         Clear all filters
       </button>`,
     );
-  if (!mayRead(state)) return empty("Nothing yet", "Lines appear here as they come.");
+  if (!mayRead(state) || acts.empty) return empty("Nothing yet", acts.empty ?? "Lines appear here as they come.");
   return empty(
     "No line was ever stored",
     html`Follow files by a target <code>vibeworkbench targets add files worker '/var/log/worker/*.log'</code>, or send

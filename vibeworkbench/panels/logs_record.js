@@ -10,7 +10,7 @@ import { absolute, evidenceName, evidenceText, grouped, milliseconds, span } fro
 /**
  * @typedef {import("./logs_state.js").State} State
  * @typedef {import("./logs_state.js").LogLine} LogLine
- * @typedef {import("./logs.js").Acts} Acts
+ * @typedef {import("./logs.js").LineActs} Acts
  */
 
 /** Characters of a record that are drawn: more would make the page slow, and are read with the client. */
@@ -72,7 +72,8 @@ function inner(line) {
  * @param {LogLine} line
  * @param {Acts} acts
  */
-function ways({ choice }, line, acts) {
+function ways({ choice }, line, { lines, explain }) {
+  if (!lines || !explain) return nothing;
   const source = `${line.kind}:${line.source}`;
   const atMs = milliseconds(line.timestamp ?? line.receivedAt);
   const around = {
@@ -91,16 +92,14 @@ function ways({ choice }, line, acts) {
         ? html`<button
             type="button"
             class="vw-button"
-            @click=${() => acts.lines({ template: line.templateId ?? "", text: "" })}
+            @click=${() => lines({ template: line.templateId ?? "", text: "" })}
           >
             Lines like this
           </button>`
         : nothing
     }
-    <button type="button" class="vw-button" @click=${() => acts.lines(around)}>Around it</button>
-    <button type="button" class="vw-button" @click=${() => acts.explain(line.message, source)}>
-      How it was understood
-    </button>
+    <button type="button" class="vw-button" @click=${() => lines(around)}>Around it</button>
+    <button type="button" class="vw-button" @click=${() => explain(line.message, source)}>How it was understood</button>
   </div>`;
 }
 

@@ -22,9 +22,21 @@ const PAGE = "200";
 /** How often the templates and sources that are looked at are read again. */
 const AGAIN_MS = 15_000;
 
-/** The state of one panel, kept right. */
+/**
+ * @typedef {object} Place Where lines are said and asked for.
+ * @property {string} party
+ * @property {string} room
+ * @property {string} path Of REST.
+ * @property {Record<string, string>} fixed What every question holds.
+ */
+
+/** @type {Place} */
+const ALL = { party: "logs", room: "main", path: "logs", fixed: {} };
+
+/** The state of one panel, or of the part of one that shows lines, kept right. */
 export class LogsSource {
   state;
+  #place;
   #changed;
   #rest;
   #room;
@@ -40,9 +52,11 @@ export class LogsSource {
    * @param {string} server The server's root with its base_url.
    * @param {() => void} changed Called after each change of `state`.
    * @param {Partial<Choice>} [choice] What is asked for first.
+   * @param {Place} [place]
    */
-  constructor(server, changed, choice = {}) {
+  constructor(server, changed, choice = {}, place = ALL) {
     this.server = server;
+    this.#place = place;
     this.state = initial(Date.now(), choice);
     this.#changed = changed;
     this.#rest = new Rest(server);
@@ -52,8 +66,8 @@ export class LogsSource {
   #join() {
     return joinRoom({
       server: this.server,
-      party: "logs",
-      room: "main",
+      party: this.#place.party,
+      room: this.#place.room,
       recording: false,
       onMessage: (message) => this.#heard(message),
       onConnection: (connection) => this.learn({ type: "panel:connection", data: connection }),
@@ -101,6 +115,7 @@ export class LogsSource {
     if (this.#wasJoined) await this.#catchUp();
     else await this.search();
     this.#wasJoined = true;
+    if (this.#place !== ALL) return;
     void this.readSources();
     this.#readView();
     void this.#readTemplateText();
@@ -160,7 +175,12 @@ export class LogsSource {
   async #page(place, type, more) {
     const { asked, choice } = this.state;
     try {
-      const page = await this.#rest.get("logs", { ...queryOf(choice, Date.now()), limit: PAGE, ...place });
+      const page = await this.#rest.get(this.#place.path, {
+        ...queryOf(choice, Date.now()),
+        ...this.#place.fixed,
+        ...place,
+        limit: PAGE,
+      });
       this.learn({ type, data: { asked, more, ...page } });
     } catch (error) {
       this.learn({ type: "panel:failed", data: { asked, message: this.#told(error) } });
