@@ -28,6 +28,7 @@ _COMMANDS = {
     "targets": "what scans look at beside this machine",
     "schedules": "scans on a clock",
     "logs": "search and follow logs, see their templates, send lines",
+    "containers": "how containers stand, what they use and say",
     "rooms": "rooms in use, and what is said in them",
     "dashboards": "notebooks as pages that many watch",
     "agent": "bring what another machine's containers and files say to a workbench",

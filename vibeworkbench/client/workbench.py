@@ -13,6 +13,7 @@ import msgspec
 from vibeworkbench.client import displays
 from vibeworkbench.client.access import AuditItems, Roles, Tokens, audit_events
 from vibeworkbench.client.api import Api, decoded, segment
+from vibeworkbench.client.containers import Containers
 from vibeworkbench.client.dashboards import Dashboards
 from vibeworkbench.client.discovery import Address, found
 from vibeworkbench.client.errors import ClientError
@@ -38,6 +39,7 @@ class Workbench:
         self.targets = Targets(self._api)
         self.dashboards = Dashboards(self._api)
         self.logs = Logs(self._api)
+        self.containers = Containers(self._api)
         self.tokens = Tokens(self._api)
         self.roles = Roles(self._api)
 

@@ -110,20 +110,14 @@ export class ContainersSource {
     if (!mayRead(this.state)) return;
     if (this.state.containers.size === 0) this.learn({ type: "panel:asked" });
     try {
-      const { items } = await this.#rest.get("monitoring/containers", { limit: "1000" });
+      const { items, engine } = await this.#rest.get("monitoring/containers", { limit: "1000" });
       this.learn({ type: "panel:containers", data: items });
+      this.learn({ type: "panel:engine", data: engine });
     } catch (error) {
       this.learn({ type: "panel:failed", data: this.#told(error) });
       return;
     }
-    await Promise.all([this.#readHealth(), this.#readCourses(), this.#readLevels(), this.#readSelected()]);
-  }
-
-  #readHealth() {
-    return this.#quietly(async () => {
-      const { engine = null } = await this.#rest.get("monitoring/health");
-      this.learn({ type: "panel:engine", data: engine });
-    });
+    await Promise.all([this.#readCourses(), this.#readLevels(), this.#readSelected()]);
   }
 
   #readCourses() {
@@ -143,8 +137,8 @@ export class ContainersSource {
       /** @type {Record<string, string>} */
       const one = this.state.selected === null ? {} : { containerId: this.state.selected };
       const asked = { by: "time,level", bucketS: String(LEVELS_BUCKET_S), ...span, ...one };
-      const { items } = await this.#rest.get("monitoring/aggregate", asked);
-      this.learn({ type: "panel:levels", data: { ...span, bucketS: LEVELS_BUCKET_S, counts: items } });
+      const { items, from, to, bucketS } = await this.#rest.get("monitoring/aggregate", asked);
+      this.learn({ type: "panel:levels", data: { from, to, bucketS, counts: items } });
     });
   }
 
