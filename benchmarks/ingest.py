@@ -21,6 +21,8 @@ BODY_RECORDS = 100_000
 """Records of one streamed NDJSON body."""
 PIECE_RECORDS = 1000
 CALLBACK_LIMIT_MS = 50.0
+SETTINGS = "[rooms]\nheartbeat_s = 600.0\n"
+"""The load reads frames of one size: the server's pings come after the run."""
 NDJSON = {"Content-Type": "application/x-ndjson"}
 LOGS = "/vibeworkbench/api/logs"
 MESSAGES = (
@@ -78,7 +80,7 @@ def _reached(figures: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _one_run(bodies: list[list[bytes]]) -> dict[str, Any]:
-    with watched("[warehouse]\nmemory_bytes = 536870912\n") as bench:
+    with watched(SETTINGS) as bench:
         server = bench.server
         idle_p99_ms = _idle_p99_ms(server)
         bench.longest()

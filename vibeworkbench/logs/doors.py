@@ -98,7 +98,7 @@ class IngestHandler(ApiHandler):
     @operation(
         summary="Send log records",
         role=Role.ingest,
-        streams={JSON: RecordBody | RecordsBody, NDJSON: RecordBody},
+        streams={JSON: (RecordsBody, RecordBody), NDJSON: (RecordBody,)},
         answer=ReceiptBody,
         errors=(429, 503),
         description="A 200 means that what was accepted is on disk, and that the rejected ones are not. A record with "
@@ -148,7 +148,7 @@ class OtlpHandler(ApiHandler):
     @operation(
         summary="Send log records by OTLP/HTTP",
         role=Role.ingest,
-        streams={PROTOBUF: bytes, JSON: dict[str, Any]},
+        streams={PROTOBUF: (bytes,), JSON: (dict[str, Any],)},
         answer=dict[str, Any],
         errors=(429, 503),
         description="ExportLogsServiceRequest in, ExportLogsServiceResponse out, both in the encoding of the request; "

@@ -169,7 +169,7 @@ class Reading(BodyReading[RecordBody, Lines]):
         limit = self._settings.message_bytes
         if len(body.message) * 4 > limit and len(body.message.encode()) > limit:
             return "message", f"it is longer than {limit} bytes"
-        attributes = bytes(body.attributes)
+        attributes = bytes(body.attributes) if body.attributes else b""
         if len(attributes) > self._settings.attributes_bytes:
             return "attributes", f"they are larger than {self._settings.attributes_bytes} bytes"
         if attributes and not attributes.startswith(b"{"):

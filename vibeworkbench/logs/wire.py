@@ -32,7 +32,9 @@ class RecordBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     message: str
     instance: Word = ""
     stream: Annotated[str, msgspec.Meta(max_length=64, pattern=_PLAIN)] = ""
-    attributes: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})] = msgspec.Raw()
+    attributes: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
     id: Annotated[str, msgspec.Meta(max_length=512)] = ""
 
 

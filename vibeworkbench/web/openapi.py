@@ -80,7 +80,8 @@ def _is_socket(route: Route) -> bool:
 def _kinds(operations: Iterable[Operation]) -> list[Any]:
     kinds: list[Any] = [ErrorAnswer]
     for each in operations:
-        said = (each.body, each.query, each.answer, *each.streams.values())
+        streamed = (kind for several in each.streams.values() for kind in several)
+        said = (each.body, each.query, each.answer, *streamed)
         kinds += [kind for kind in said if kind not in (None, str, bytes)]
     return list(dict.fromkeys(kinds))
 
@@ -111,8 +112,9 @@ def _described(
 
 
 def _streams(said: Operation, schemas: Schemas) -> Iterator[tuple[str, dict[str, Any]]]:
-    for media_type, kind in said.streams.items():
-        yield media_type, {"schema": {"type": "string", "format": "binary"} if kind is bytes else schemas[kind]}
+    for media_type, kinds in said.streams.items():
+        found = [{"type": "string", "format": "binary"} if kind is bytes else schemas[kind] for kind in kinds]
+        yield media_type, {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
 
 
 def _takes_nothing(body: Any) -> bool:

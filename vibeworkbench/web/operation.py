@@ -47,8 +47,8 @@ class Operation:
         summary: One line.
         role: Lowest role that may call it; ``None`` means everybody, without login.
         body: Struct of the JSON body, or a union of tagged ones; ``None`` takes none.
-        streams: Media type → what the body holds (``bytes``: nothing that a schema says), of a method that reads the
-            body by itself.
+        streams: Media type → what the body may hold (``bytes``: nothing that a schema says), of a method that reads
+            the body by itself.
         query: Struct of the query string; ``None`` takes none.
         answer: Struct of the answer's JSON body; ``None`` has none, ``str`` is text of ``media_type``.
         status: Status of success.
@@ -62,7 +62,7 @@ class Operation:
     summary: str
     role: Role | None
     body: Any = None
-    streams: Mapping[str, Any] = field(default_factory=dict)
+    streams: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     query: type[msgspec.Struct] | None = None
     answer: Any = None
     status: int = 200
