@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from tests.ops.staging import Stage, staged
 from vibeworkbench.logs.judging.model import Asked, Seen
@@ -73,17 +74,15 @@ def _put(connection, records, common, arrived) -> None:
     for number, (message, said_at) in enumerate(records):
         at = said_at.replace(tzinfo=None)
         template_id, text = template_of(message)
-        received = at if arrived is None else arrived.replace(tzinfo=None)
+        received = max(at, NOON.replace(tzinfo=None)) if arrived is None else arrived.replace(tzinfo=None)
         who = [kind, source, instance, "", int(level)]
         rows.append([next_seq + number, received, at, *who, message, template_id, attributes, None])
         counts[template_id, at.replace(second=0, microsecond=0)] += 1
         first, last, count, _ = templates.get(template_id, (at, at, 0, ""))
         templates[template_id] = (min(first, at), max(last, at), count + 1, text)
-    connection.executemany("INSERT INTO log_line VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
-    connection.executemany(
-        "INSERT INTO log_count VALUES (?,?,?,?,?,?)",
-        [[template_id, kind, source, int(level), bucket, count] for (template_id, bucket), count in counts.items()],
-    )
+    _insert(connection, "log_line", rows)
+    counted = [[template_id, kind, source, int(level), at, count] for (template_id, at), count in counts.items()]
+    _insert(connection, "log_count", counted)
     for template_id, (first, last, count, text) in templates.items():
         connection.execute(
             """INSERT INTO log_template VALUES (?,?,?,?,?,?,[],1) ON CONFLICT DO UPDATE SET
@@ -104,6 +103,13 @@ def _put(connection, records, common, arrived) -> None:
         [kind, source, len(rows), min(firsts), max(lasts)],
     )
     connection.execute("UPDATE log_seq SET next_seq = ?", [next_seq + len(rows)])
+
+
+def _insert(connection, table, rows) -> None:
+    names = [name for name, *_ in connection.execute(f"DESCRIBE {table}").fetchall()]
+    connection.register("brought", pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))))
+    connection.execute(f"INSERT INTO {table} SELECT * FROM brought")
+    connection.unregister("brought")
 
 
 class Watched:

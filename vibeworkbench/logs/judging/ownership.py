@@ -20,13 +20,17 @@ _INSTALLED: Mapping[str, re.Pattern[str]] = {
         r"|com\.(?:fasterxml|google\.(?:common|inject|protobuf)|zaxxer|mysql|netflix))\."
     ),
     "node": re.compile(r"[/\\]node_modules[/\\]|^node:|^internal/|^<anonymous>$|^native$|^index 0$"),
-    "go": re.compile(r"/pkg/mod/|/vendor/|(?:^|/)go[\d.]*/src/(?!.*/go[\d.]*/src/)[a-z]+/(?!.*\.[a-z]+/)"),
+    "go": re.compile(r"/pkg/mod/|/vendor/|^/usr/(?:local/|lib/)?go[\d.-]*/src/"),
     "rust": re.compile(r"^/rustc/|[/\\]\.cargo[/\\]|[/\\]rustlib[/\\]|[/\\]library[/\\](?:std|core|alloc)[/\\]"),
 }
 """Language → what the place of a frame of installed code looks like."""
 
 _RUNTIME: Mapping[str, re.Pattern[str]] = {
-    "go": re.compile(r"^(?:panic|runtime|testing|reflect|sync|net|os|syscall|internal)(?:[./(]|$)"),
+    "go": re.compile(
+        r"^(?:panic|archive|bufio|bytes|compress|container|context|crypto|database|debug|encoding|errors|expvar|flag|fmt"
+        r"|hash|html|image|internal|io|iter|log|maps|math|mime|net|os|plugin|reflect|regexp|runtime|slices|sort|strconv"
+        r"|strings|sync|syscall|testing|text|time|unicode|unsafe)(?:[./(]|$)"
+    ),
     "rust": re.compile(
         r"^(?:<?(?:std|core|alloc|backtrace|tokio|futures\w*|rayon\w*)::|_?_?rust_|_+|main$|<unknown>"
         r"|clone3?$|start_thread$|<.* as (?:std|core|alloc)::)"

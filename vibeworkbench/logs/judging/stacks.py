@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from vibeworkbench.logs.judging.ownership import is_in_app
 
-MOST_FRAMES = 200
+MOST_FRAMES = 2_000
 """Frames of one exception that are read; the rest of a deeper stack is recursion or lies outside of the program."""
 MOST_CHAINED = 20
 """Exceptions of one chain that are read."""

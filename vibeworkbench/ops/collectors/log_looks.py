@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -94,10 +94,10 @@ def _own(cursors: Mapping[str, Mapping[str, Any]], kind: str) -> dict[str, int]:
 
 
 def _observations(kind: str, seen: Seen, now: datetime) -> tuple[Observation, ...]:
-    troubles = _troubles(seen)
+    told, troubles = _Told(kind, seen, now), _Troubles(seen)
     return (
-        *(_of_trouble(kind, one, seen, now) for one in troubles),
-        *(_of_template(kind, one, seen, now) for one in seen.templates if not one.is_error and one.new),
+        *(told.of_trouble(one) for one in troubles.found()),
+        *(told.of_template(one) for one in seen.templates if not one.is_error and one.new > troubles.traced(one)),
         *_of_states(kind, seen, now),
     )
 
@@ -127,96 +127,112 @@ class _Trouble:
         self.samples = known[:_SAMPLES]
 
 
-def _troubles(seen: Seen) -> list[_Trouble]:
+class _Troubles:
     """The error records by the trouble that they tell of: those with a stack by it, the others by their template."""
-    found: dict[tuple[str, str], _Trouble] = {}
-    told: Counter[tuple[str, str]] = Counter()
-    told_new: Counter[tuple[str, str]] = Counter()
-    for one in seen.told:
-        if one.level == Level.unknown and trace_of(one.message) is None and not one.attributes:
-            continue
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._found: dict[tuple[str, str], _Trouble] = {}
+        self._lines: Counter[tuple[str, str]] = Counter()
+        self._new: Counter[tuple[str, str]] = Counter()
+        self._traced: Counter[tuple[str, str]] = Counter()
+        for one in seen.told:
+            if one.level >= Level.error or one.attributes or trace_of(one.message) is not None:
+                self._add_told(one)
+
+    def _add_told(self, one: ToldSeen) -> None:
         group = group_of(one.message, one.template_id, one.attributes, masked)
+        here = (one.source, one.template_id)
         if one.level >= Level.error:
-            told[one.source, one.template_id] += one.lines
-            told_new[one.source, one.template_id] += one.new
-        trouble = found.setdefault((one.source, group.key), _Trouble(one.source, group))
-        trouble.add(one, one.lines, one.new, (one.message,))
-    for template in seen.templates:
-        lines = template.lines - told[template.source, template.template_id]
-        if template.is_error and lines > 0:
-            new = template.new - told_new[template.source, template.template_id]
-            group = group_of("", template.template_id, {}, masked)
-            key = (template.source, group.key)
-            found.setdefault(key, _Trouble(template.source, group)).add(template, lines, new, template.samples)
-    return [*found.values()]
+            self._lines[here] += one.lines
+            self._new[here] += one.new
+        else:
+            self._traced[here] += one.new
+        self._of(one.source, group).add(one, one.lines, one.new, (one.message,))
+
+    def _of(self, source: str, group: Group) -> _Trouble:
+        return self._found.setdefault((source, group.key), _Trouble(source, group))
+
+    def traced(self, one: TemplateSeen) -> int:
+        """How many new records of a template say no level and are errors by their stack."""
+        return self._traced[one.source, one.template_id]
+
+    def found(self) -> list[_Trouble]:
+        """All of them."""
+        for one in self._seen.templates:
+            here = (one.source, one.template_id)
+            if one.is_error and one.lines > self._lines[here]:
+                trouble = self._of(one.source, group_of("", one.template_id, {}, masked))
+                trouble.add(one, one.lines - self._lines[here], one.new - self._new[here], one.samples)
+        return [*self._found.values()]
 
 
-def _of_trouble(kind: str, one: _Trouble, seen: Seen, now: datetime) -> Observation:
-    template_id = one.templates.most_common(1)[0][0]
-    templates = [each for each in seen.templates if each.source == one.source and each.template_id in one.templates]
-    facts = {
-        "isError": True,
-        "level": max(one.level, int(Level.error)),
-        "key": one.group.key,
-        "by": one.group.by,
-        "title": one.group.title,
-        "told": one.group.told,
-        "frames": one.group.frames,
-        "templates": sorted(one.templates),
-        "lines": one.lines,
-        "firstAt": one.first_at,
-        "lastAt": one.last_at,
-        "samples": one.samples,
-    }
-    return _observation(kind, template_id, one.new, templates, facts, seen, now)
+class _Told:
+    """Makes observations of what was seen."""
 
+    def __init__(self, kind: str, seen: Seen, now: datetime) -> None:
+        self._kind, self._seen, self._now = kind, seen, now
+        self._known_at = {one.source: one.first_at for one in seen.sources}
+        self._templates: dict[tuple[str, str], list[TemplateSeen]] = {}
+        for one in seen.templates:
+            self._templates.setdefault((one.source, one.template_id), []).append(one)
 
-def _of_template(kind: str, one: TemplateSeen, seen: Seen, now: datetime) -> Observation:
-    facts = {
-        "isError": False,
-        "level": one.level,
-        "key": f"{TEMPLATE}:{one.template_id}",
-        "by": TEMPLATE,
-        "title": "",
-        "told": ("it is no error: its template decides",),
-        "frames": (),
-        "templates": [one.template_id],
-        "lines": one.lines,
-        "firstAt": one.first_at,
-        "lastAt": one.last_at,
-        "samples": one.samples,
-    }
-    return _observation(kind, one.template_id, one.new, [one], facts, seen, now)
+    def of_trouble(self, one: _Trouble) -> Observation:
+        """Error records of one trouble."""
+        main = one.templates.most_common(1)[0][0]
+        templates = [each for template_id in one.templates for each in self._templates[one.source, template_id]]
+        templates.sort(key=lambda each: each.template_id != main)
+        facts = {
+            "isError": True,
+            "level": max(one.level, int(Level.error)),
+            "key": one.group.key,
+            "by": one.group.by,
+            "title": one.group.title,
+            "told": one.group.told,
+            "frames": one.group.frames,
+            "templates": sorted(one.templates),
+            "lines": one.lines,
+            "firstAt": one.first_at,
+            "lastAt": one.last_at,
+        }
+        return self._observation(one.new, templates, facts, one.samples)
 
+    def of_template(self, one: TemplateSeen) -> Observation:
+        """Records of one template that are no errors."""
+        facts = {
+            "isError": False,
+            "level": one.level,
+            "key": f"{TEMPLATE}:{one.template_id}",
+            "by": TEMPLATE,
+            "title": "",
+            "told": ("it is no error: its template decides",),
+            "frames": (),
+            "templates": [one.template_id],
+            "lines": one.lines,
+            "firstAt": one.first_at,
+            "lastAt": one.last_at,
+        }
+        return self._observation(one.new, [one], facts, one.samples)
 
-def _observation(
-    kind: str,
-    template_id: str,
-    new: int,
-    templates: Collection[TemplateSeen],
-    facts: dict[str, Any],
-    seen: Seen,
-    now: datetime,
-) -> Observation:
-    main = next(each for each in templates if each.template_id == template_id)
-    hours = seen.series.get((main.source, template_id), ())
-    sources = {one.source: one for one in seen.sources}
-    source = sources.get(main.source)
-    facts |= {
-        "kind": kind,
-        "source": main.source,
-        "templateId": template_id,
-        "text": main.text,
-        "unseen": all(each.unseen for each in templates),
-        "knownAt": min(each.known_at for each in templates),
-        "sourceKnownAt": source.first_at if source is not None else main.known_at,
-        "heardAt": seen.heard_at.get(main.source),
-        "arrivedAt": min(each.arrived_at for each in templates),
-        "hours": hours,
-        "samples": [sample[:_SAMPLE_CHARACTERS] for sample in facts["samples"]],
-        "now": now,
-    }
-    return Observation("logs.template", f"{kind}:{main.source}", new, "count", now, facts)
+    def _observation(
+        self, new: int, templates: Sequence[TemplateSeen], facts: dict[str, Any], samples: Iterable[str]
+    ) -> Observation:
+        main = templates[0]
+        facts |= {
+            "kind": self._kind,
+            "source": main.source,
+            "templateId": main.template_id,
+            "text": main.text,
+            "unseen": all(each.unseen for each in templates),
+            "knownAt": min(each.known_at for each in templates),
+            "sourceKnownAt": self._known_at.get(main.source, main.known_at),
+            "heardAt": self._seen.heard_at.get(main.source),
+            "arrivedAt": min(each.arrived_at for each in templates),
+            "hours": self._seen.series.get((main.source, main.template_id), ()),
+            "samples": [sample[:_SAMPLE_CHARACTERS] for sample in samples],
+            "now": self._now,
+        }
+        return Observation("logs.template", f"{self._kind}:{main.source}", new, "count", self._now, facts)
 
 
 def _of_states(kind: str, seen: Seen, now: datetime) -> Iterator[Observation]:
