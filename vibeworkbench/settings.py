@@ -191,6 +191,22 @@ class ProcessSettings(Section, frozen=True):
     zombies_clear: Count = 2
 
 
+class ContainerThresholds(Section, frozen=True):
+    """Where the containers' checks speak, and what takes from a container's health."""
+
+    memory_ratio: Ratio = 0.90
+    """Share of its memory limit (without one: of the machine's memory)."""
+    memory_clear_ratio: Ratio = 0.80
+    cpu_ratio: Ratio = 0.90
+    """Share of its processor limit; a container without one is not judged."""
+    cpu_clear_ratio: Ratio = 0.75
+    restarts: Count = 3
+    """Restarts within ``restarts_within_s`` at which they become a finding."""
+    restarts_within_s: Positive = 3600.0
+    silent_after_s: Positive = 120.0
+    """A running container of which nothing was heard for this long is not taken for well."""
+
+
 class JupyterSettings(Section, frozen=True):
     """Where the checks of this Jupyter server's kernels and terminals speak."""
 
@@ -262,6 +278,7 @@ class OpsSettings(Section, frozen=True):
     processes: ProcessSettings = ProcessSettings()
     jupyter: JupyterSettings = JupyterSettings()
     logs: LogThresholds = LogThresholds()
+    containers: ContainerThresholds = ContainerThresholds()
     cpu_interval_s: Positive = 0.5
     """Time between the two samples from which the use of the CPUs, whole and by process, is measured."""
     mount_limit_s: Positive = 2.0
@@ -380,6 +397,24 @@ class LogSettings(Section, frozen=True):
     """Most lines of one live batch; what is left out is said with it."""
 
 
+class ContainerSettings(Section, frozen=True):
+    """Containers: the engine of this machine, and what agents elsewhere send."""
+
+    engine: str = ""
+    """The container engine's socket, or ``tcp://host:port``; empty takes ``DOCKER_HOST``, else where Docker or Podman
+    usually listen; ``none`` follows none."""
+    sample_interval_s: Positive = 10.0
+    """How often the containers of this machine are sampled."""
+    history_s: Positive = 3600.0
+    """Of a container that is seen for the first time, so much of its log is read."""
+    timeout_s: Positive = 10.0
+    """Limit for each answer of the engine."""
+    keep_samples_days: Positive = 14.0
+    """Samples older than this are forgotten."""
+    keep_days: Positive = 90.0
+    """Errors, processes and containers of which nothing was heard for this long are forgotten."""
+
+
 class WebSettings(Section, frozen=True):
     """REST."""
 
@@ -479,6 +514,7 @@ class Settings(Section, frozen=True):
     dashboards: DashboardSettings = DashboardSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     logs: LogSettings = LogSettings()
+    containers: ContainerSettings = ContainerSettings()
     web: WebSettings = WebSettings()
     voila: VoilaSettings = VoilaSettings()
     access: AccessSettings = AccessSettings()

@@ -20,6 +20,11 @@ import vibeworkbench
 from vibeworkbench.access import routes as access_routes
 from vibeworkbench.access.model import refuse_meaningless
 from vibeworkbench.access.service import Access
+from vibeworkbench.containers import records as container_records
+from vibeworkbench.containers import routes as container_routes
+from vibeworkbench.containers.facts import ContainerFacts
+from vibeworkbench.containers.live import PARTY as CONTAINERS
+from vibeworkbench.containers.service import Containers
 from vibeworkbench.dashboards import routes as dashboard_routes
 from vibeworkbench.dashboards.service import Dashboards
 from vibeworkbench.dashboards.site import Rights
@@ -202,6 +207,7 @@ class Workbench:
         rooms: Rooms,
         warehouse: Warehouse,
         logs: Logs,
+        containers: Containers,
         ops: Ops,
         schedules: Schedules,
         dashboards: Dashboards,
@@ -213,6 +219,7 @@ class Workbench:
         self.rooms = rooms
         self.warehouse = warehouse
         self.logs = logs
+        self.containers = containers
         self.ops = ops
         self.schedules = schedules
         self.dashboards = dashboards
@@ -246,14 +253,21 @@ class Workbench:
         warehouse = Warehouse(
             path=data_dir.absolute() / WAREHOUSE_FILE,
             settings=settings.warehouse,
-            tables=(SPOOL_TABLES, log_records.TABLES),
+            tables=(SPOOL_TABLES, log_records.TABLES, container_records.TABLES),
         )
         logs = Logs(
             directory=data_dir.absolute(), warehouse=warehouse, rooms=rooms, settings=settings.logs, registry=registry
         )
+        containers = Containers(
+            logs=logs,
+            rooms=rooms,
+            settings=settings.containers,
+            thresholds=settings.ops.containers,
+            clock=clock,
+        )
         collectors = load_collectors(settings.ops.disabled_collectors)
         checks = load_checks(settings.ops.disabled_checks)
-        facts = dict(host.facts) | {"logs": LogFacts(logs)}
+        facts = dict(host.facts) | {"logs": LogFacts(logs), "containers": ContainerFacts(containers)}
         ops = Ops(
             database=database,
             rooms=rooms,
@@ -273,7 +287,7 @@ class Workbench:
         access.imply(dashboards.rooms_of)
         dashboards.shelf.listen(access.implied_otherwise)
         calendar = Schedules(database=database, ops=ops, schedules=schedules, clock=clock)
-        for party in _parties(ops, calendar):
+        for party in _parties(ops, calendar, containers):
             rooms.register(party)
         failures = (*collectors.failures, *checks.failures)
         return cls(
@@ -282,6 +296,7 @@ class Workbench:
             rooms=rooms,
             warehouse=warehouse,
             logs=logs,
+            containers=containers,
             ops=ops,
             schedules=calendar,
             dashboards=dashboards,
@@ -299,6 +314,8 @@ class Workbench:
         self._stops.push_async_callback(self.logs.stop)
         await self.logs.start()
         await self.warehouse.start()
+        self._stops.push_async_callback(self.containers.stop)
+        await self.containers.start()
         self._stops.push_async_callback(self.schedules.settled)
         self._stops.push_async_callback(self.ops.stop)
         await self.ops.start()
@@ -335,6 +352,7 @@ class Workbench:
                 "rooms": self._rooms,
                 "warehouse": self._warehouse,
                 "logs": self._logs,
+                "containers": self._containers,
                 "ops": self._ops,
                 "schedules": self._schedules,
                 "dashboards": self._dashboards,
@@ -345,6 +363,7 @@ class Workbench:
         mounted += access_routes.routes(self.access)
         mounted += ops_routes.routes(self.ops)
         mounted += log_routes.routes(self.logs)
+        mounted += container_routes.routes(self.containers)
         mounted += room_routes.routes(self.rooms)
         mounted += schedule_routes.routes(self.schedules)
         mounted += dashboard_routes.routes(self.dashboards)
@@ -382,6 +401,12 @@ class Workbench:
             return _NOT_RUNNING
         return self.logs.standing()
 
+    async def _containers(self) -> Part:
+        engine = self.containers.watcher.engine()
+        if not self.started or engine["state"] != "failing":
+            return Part(facts={"engine": engine}) if self.started else _NOT_RUNNING
+        return Part("degraded", f"the container engine does not answer: {engine['reason']}", {"engine": engine})
+
     async def _ops(self) -> Part:
         if not self.started:
             return _NOT_RUNNING
@@ -404,7 +429,7 @@ class Workbench:
 _NOT_RUNNING = Part("failed", "the server is starting or stopping, or could not start")
 
 
-def _parties(ops: Ops, calendar: Schedules) -> tuple[Party, ...]:
+def _parties(ops: Ops, calendar: Schedules, containers: Containers) -> tuple[Party, ...]:
     """The parties that every workbench has; the settings' own ones are the rooms' business."""
     main = frozenset({ops_room.ROOM})
 
@@ -421,7 +446,7 @@ def _parties(ops: Ops, calendar: Schedules) -> tuple[Party, ...]:
         Party("reviews", recording=True, read=Role.viewer, write=None, rooms=main),
         Party("tasks", recording=True, read=Role.viewer, write=None),
         Party(log_room.PARTY, recording=False, read=Role.analyst, write=None, rooms=frozenset({log_room.ROOM})),
-        Party("containers", recording=False, read=Role.viewer, write=None),
+        Party(CONTAINERS, recording=False, read=Role.analyst, write=None, snapshot=containers.snapshot),
         Party(RELAY, recording=False, read=Role.viewer, write=Role.operator),
     )
 

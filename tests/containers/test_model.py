@@ -19,7 +19,7 @@ from vibeworkbench.containers.model import (
 )
 from vibeworkbench.containers.numbers import RANGES, Numbers
 
-LIMITS = Limits(cpu_percent=150.0, memory_ratio=0.9, restarts=3, silent_after_s=60.0)
+LIMITS = Limits(cpu_ratio=0.9, memory_ratio=0.9, restarts=3, silent_after_s=60.0)
 PYTHON = """Traceback (most recent call last):
   File "/usr/lib/python3.13/asyncio/runners.py", line 195, in run
   File "/app/shop/pay.py", line {line}, in charge
@@ -127,8 +127,8 @@ def test_own_frames(stack, frames):
         ({"state": "running", "health": "unhealthy"}, 40, "health check fails"),
         ({"state": "running", "health": "starting"}, 90, "not passed yet"),
         ({"state": "running", "restarts": 3}, 50, "restarted 3 times"),
-        ({"state": "running", "memory_ratio": 0.95, "cpu_percent": 200.0}, 55, "95 % of its memory"),
-        ({"state": "running", "memory_ratio": 0.5, "cpu_percent": 20.0}, 100, ""),
+        ({"state": "running", "memory_ratio": 0.95, "cpu_ratio": 1.0}, 55, "95 % of its memory"),
+        ({"state": "running", "memory_ratio": 0.5, "cpu_ratio": 0.2}, 100, ""),
         ({"state": "running", "silent_s": 61.0}, 60, "nothing was heard"),
         ({"state": "exited", "silent_s": 61.0, "exit_code": 0}, 100, ""),
     ],

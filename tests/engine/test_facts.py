@@ -47,3 +47,14 @@ def test_use_of_processors():
     assert cpu_percent(Cpu(5, 10, 2), Cpu(9, 10, 2)) == 0.0
     assert reading_of({"cpu_stats": {"cpu_usage": {"percpu_usage": [1, 2, 3]}}}).cpu.online == 3
     assert reading_of({"blkio_stats": {"io_service_bytes_recursive": None}, "networks": None}).read_bytes == 0
+
+
+def test_the_processor_limit():
+    """Either way in which an engine says it."""
+    hosts = (
+        {"NanoCpus": 1_500_000_000},
+        {"CpuQuota": 50_000},
+        {"CpuQuota": 50_000, "CpuPeriod": 25_000},
+        {"CpuQuota": -1},
+    )
+    assert [facts_of({"HostConfig": host}).cpu_limit for host in hosts] == [1.5, 0.5, 1.25, 0.0]

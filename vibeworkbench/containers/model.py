@@ -123,7 +123,7 @@ def error_id(kind: str, message: str, stack: str) -> str:
 class Limits:
     """From where on a container is not well; see :class:`vibeworkbench.settings.ContainerSettings`."""
 
-    cpu_percent: float
+    cpu_ratio: float
     memory_ratio: float
     restarts: int
     silent_after_s: float
@@ -139,7 +139,7 @@ class Standing:
         exit_code: How it ended; ``None`` when nobody told.
         oom_killed: Whether its memory was used up.
         restarts: How often it was started again within the last while.
-        cpu_percent: Processor use, of one processor; ``None`` when unknown.
+        cpu_ratio: Processor use against its limit; ``None`` when unknown, or without a limit.
         memory_ratio: Memory against its limit; ``None`` when unknown.
         silent_s: Since when nothing was heard of it.
     """
@@ -149,7 +149,7 @@ class Standing:
     exit_code: int | None = None
     oom_killed: bool = False
     restarts: int = 0
-    cpu_percent: float | None = None
+    cpu_ratio: float | None = None
     memory_ratio: float | None = None
     silent_s: float = 0.0
 
@@ -197,8 +197,8 @@ def _of_use(standing: Standing, limits: Limits) -> Iterable[Reason]:
         return
     if standing.memory_ratio is not None and standing.memory_ratio >= limits.memory_ratio:
         yield Reason(f"it uses {standing.memory_ratio * 100:.0f} % of its memory limit", 30)
-    if standing.cpu_percent is not None and standing.cpu_percent >= limits.cpu_percent:
-        yield Reason(f"it uses {standing.cpu_percent:.0f} % of a processor", 15)
+    if standing.cpu_ratio is not None and standing.cpu_ratio >= limits.cpu_ratio:
+        yield Reason(f"it uses {standing.cpu_ratio * 100:.0f} % of its processor limit", 15)
 
 
 def score(found: Sequence[Reason]) -> int:

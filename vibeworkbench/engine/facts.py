@@ -44,6 +44,7 @@ class Facts:
         finished_at: When it ended last; ``None`` when never.
         terminal: Whether it has a terminal, which decides the form of its log.
         memory_limit_bytes: Its limit; 0 when it has none.
+        cpu_limit: How many processors it may use; 0 when it has no limit.
         restart_policy: ``no``, ``always``, ``unless-stopped``, ``on-failure``.
         labels: Name → value.
         environment: Name → value, masked.
@@ -64,6 +65,7 @@ class Facts:
     finished_at: datetime | None = None
     terminal: bool = False
     memory_limit_bytes: int = 0
+    cpu_limit: float = 0.0
     restart_policy: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -94,6 +96,7 @@ def facts_of(inspected: Mapping[str, Any]) -> Facts:
         finished_at=_instant(state.get("FinishedAt")),
         terminal=bool(config.get("Tty")),
         memory_limit_bytes=int(host.get("Memory") or 0),
+        cpu_limit=_cpu_limit(host),
         restart_policy=str(_part(host, "RestartPolicy").get("Name") or ""),
         labels=masked_labels(_part(config, "Labels")),
         environment=masked_environment(config.get("Env") or ()),
@@ -114,6 +117,11 @@ def masked_value(name: str, value: str) -> str:
 def masked_labels(labels: Mapping[str, Any]) -> dict[str, str]:
     """The labels; a value that looks like a secret, or whose label's name says that it is one, is masked."""
     return {name: masked(f"{name}={value}").partition("=")[2] for name, value in labels.items()}
+
+
+def _cpu_limit(host: Mapping[str, Any]) -> float:
+    nano, quota, period = (int(host.get(name) or 0) for name in ("NanoCpus", "CpuQuota", "CpuPeriod"))
+    return nano / 1e9 if nano > 0 else quota / (period or 100_000) if quota > 0 else 0.0
 
 
 def _health(health: Mapping[str, Any]) -> str:

@@ -38,6 +38,7 @@ def sample_of(facts: Facts, use: Use | None, at: datetime) -> dict[str, Any]:
         exitCode=facts.exit_code,
         oomKilled=facts.oom_killed,
         restarts=facts.restarts,
+        cpuLimit=facts.cpu_limit or None,
         startedAt=facts.started_at,
         finishedAt=facts.finished_at,
         labels=facts.labels,

@@ -163,8 +163,12 @@ def is_silent(count: int, first_at: datetime | None, last_at: datetime | None, n
 
 
 def _lines(connection: Connection, name: str, parameters: dict[str, Any]) -> list[Line]:
-    rows = connection.execute(statement(name), parameters).fetchall()
-    return [_line(*row) for row in rows]
+    return row_lines(connection, statement(name), parameters)
+
+
+def row_lines(connection: Connection, sql: str, parameters: dict[str, Any]) -> list[Line]:
+    """The lines that a statement finds, which has the columns of ``queries/lines.sql``."""
+    return [_line(*row) for row in connection.execute(sql, parameters).fetchall()]
 
 
 def _line(  # noqa: PLR0913, PLR0917 - the columns

@@ -105,6 +105,10 @@ class Intake:
         warehouse.on_open(self._attach)
         warehouse.on_checkpoint(self._forget)
 
+    def add(self, keeper: Keeper) -> None:
+        """One more kind of payload is known; before :meth:`start`."""
+        self._keepers = {**self._keepers, keeper.payload: keeper}
+
     def _spool_at(self, number: int) -> Spool:
         settings = self.settings
         directory = self._root / str(number)
