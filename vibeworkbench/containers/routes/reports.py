@@ -34,11 +34,11 @@ from vibeworkbench.containers.wire import (
 )
 from vibeworkbench.logs.asking import Wanted as WantedLines
 from vibeworkbench.logs.columns import Receipt, instant, microseconds
+from vibeworkbench.logs.doors import NDJSON, IngestHandler
 from vibeworkbench.logs.model import Kind, Level
 from vibeworkbench.logs.reading import BodyReading
-from vibeworkbench.logs.routes import NDJSON, IngestHandler, LinesPage
 from vibeworkbench.logs.service import body_of as line_body
-from vibeworkbench.logs.wire import ReceiptBody
+from vibeworkbench.logs.wire import LinesPage, ReceiptBody
 from vibeworkbench.web.lists import cursor_of, keys_of
 from vibeworkbench.web.operation import JSON, Operation, operation
 from vibeworkbench.web.roles import Role
@@ -54,7 +54,7 @@ def _sends(what: str, one: Any, several: Any, description: str = _SENT) -> Opera
     return operation(
         summary=f"Send {what} of containers",
         role=Role.ingest,
-        streams={JSON: one | several, NDJSON: one},
+        streams={JSON: (several, one), NDJSON: (one,)},
         answer=ReceiptBody,
         errors=(429, 503),
         description=description,
