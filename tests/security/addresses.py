@@ -23,6 +23,8 @@ PARTS: Mapping[str, str] = {
     r"(?P<scan_id>[^/]+)": "made-up",
     r"(?P<issue_id>[^/]+)": "made-up",
     r"(?P<target_id>[^/]+)": "made-up",
+    r"(?P<container_id>[^/]+)": "made-up",
+    r"(?P<template_id>[^/]+)": "made-up",
     r"(?P<token_id>[^/]+)": "{token}",
     r"(?P<party>[^/]+)/(?P<room>[^/]+)": "ops-monitor-broadcast/main",
 }

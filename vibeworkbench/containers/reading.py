@@ -64,7 +64,7 @@ class LogReading(BodyReading[LogReport, list[Brought]]):
             return found
         if len(body.message.encode()) > self._settings.message_bytes:
             return "message", f"it is longer than {self._settings.message_bytes} bytes"
-        attributes = bytes(body.attributes)
+        attributes = bytes(body.attributes) if body.attributes else b""
         if len(attributes) > self._settings.attributes_bytes:
             return "attributes", f"they are larger than {self._settings.attributes_bytes} bytes"
         if attributes and not attributes.startswith(b"{"):

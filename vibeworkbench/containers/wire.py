@@ -45,7 +45,7 @@ class LogReport(OfContainer, frozen=True, kw_only=True):
     timestamp: Instant | None = None
     level: Annotated[str, msgspec.Meta(max_length=32)] | Annotated[int, msgspec.Meta(ge=0, le=24)] | None = None
     stream: Literal["stdout", "stderr", ""] = ""
-    attributes: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})] = msgspec.Raw()
+    attributes: Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})] | UnsetType = UNSET
 
 
 class ErrorReport(OfContainer, frozen=True, kw_only=True):
