@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from vibeworkbench.errors import InvalidInput
+from vibeworkbench.logs import searching
 from vibeworkbench.logs.model import Level
 from vibeworkbench.logs.sql import statement
 from vibeworkbench.storage.warehouse import Connection
@@ -100,8 +101,21 @@ def lines(wanted: Wanted) -> Callable[[Connection], list[Line]]:
         "before_at": naive(before_at),
         "before_seq": before_seq,
         "limit": wanted.limit,
-    } | _text_parameters(terms_of(wanted.text))
+        "first": 0,
+        "next": searching.END,
+    } | _text_parameters(terms := terms_of(wanted.text))
+    if terms and wanted.limit:
+        return lambda connection: _searched(connection, parameters, terms)
     return lambda connection: _lines(connection, "lines", parameters)
+
+
+def _searched(connection: Connection, parameters: dict[str, Any], terms: Sequence[str]) -> list[Line]:
+    def read(first_seq: int, next_seq: int) -> list[Line]:
+        return _lines(connection, "lines", parameters | {"first": first_seq, "next": next_seq})
+
+    candidates = searching.spans(connection, terms, parameters["begin"])
+    found = searching.newest(candidates, read, lambda line: line.said_at.replace(tzinfo=None), parameters["limit"])
+    return sorted(found, key=lambda line: (line.said_at, line.seq), reverse=True)
 
 
 def terms_of(text: str | None) -> list[str]:

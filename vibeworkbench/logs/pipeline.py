@@ -1,16 +1,29 @@
 """From records as they arrived to rows of the warehouse: header, mask, template, counts.
 
-Owner: HEADERS. This is the call that the drain makes, with the least that stores the rows.
+header   heading.py: the forms of each source's layout, as patterns in DuckDB
+message  naming.py: zeroed, distinct, masked, in the book of templates
+counts   by template, source, level and minute, from numbers
+rows     one insert; grams.py tells later which stretches of them can hold a text
+
+Only distinct texts cross into Python. All of it happens in the transaction that the writer has begun.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from vibeworkbench.logs import grams
+from vibeworkbench.logs.headers import layouts_of
+from vibeworkbench.logs.heading import Headed, Headings
+from vibeworkbench.logs.masks import fired, masked, zeroed
+from vibeworkbench.logs.mining.book import Template
+from vibeworkbench.logs.naming import Names
+from vibeworkbench.logs.sql import statement
 from vibeworkbench.storage.warehouse import Connection
 
 ARRIVED = pa.schema(
@@ -29,12 +42,34 @@ ARRIVED = pa.schema(
 )
 """Columns of what is handed to ``Pipeline.store``, in the order of arrival. Secrets are masked already."""
 
+AT_ONCE = 65_536
+"""Lines that are in memory in several forms at the same time."""
+SAMPLES = 3
+SAMPLE_CHARACTERS = 1000
+_ROWS = (
+    "INSERT INTO log_line SELECT seq, received_at, said_at, kind, source, instance, stream, level, message, "
+    "template_id, attributes, record_id FROM told_rows"
+)
+
 
 class Pipeline:
     """Puts arrived records into the tables of logs; knows the templates and the layouts of sources."""
 
+    def __init__(self) -> None:
+        self.headings = Headings()
+        self.names = Names()
+        self._samples: dict[str, int] = {}
+        self._stretch = grams.Stretch()
+        self._stretch_first = 0
+        self._stretch_last_at: Any = None
+
     def load(self, connection: Connection) -> None:
         """What is in memory agrees with the warehouse: called first, and after a transaction that failed."""
+        self.headings.load(connection)
+        self.names.load(connection)
+        rows = connection.execute("SELECT template_id, len(samples) FROM log_template").fetchall()
+        self._samples = dict(rows)
+        self._load_stretch(connection)
 
     def store(self, connection: Connection, arrived: pa.Table, first_seq: int) -> int:
         """The records are rows, once the transaction under way commits.
@@ -47,24 +82,8 @@ class Pipeline:
         Returns:
             The number of rows.
         """
-        ids = [
-            hashlib.blake2b(re.sub(r"\d+", "<number>", text).encode(), digest_size=8).hexdigest()
-            for text in arrived["message"].to_pylist()
-        ]
-        seqs = pa.array(range(first_seq, first_seq + len(arrived)), pa.int64())
-        rows = arrived.append_column("template_id", pa.array(ids, pa.string())).append_column("seq", seqs)
-        connection.register("arrived_rows", rows)
-        connection.execute(
-            """INSERT INTO log_line SELECT seq, received_at, coalesce(said_at, received_at), kind, source, instance,
-            stream, level, message, template_id, attributes, record_id FROM arrived_rows ORDER BY seq"""
-        )
-        connection.execute(
-            """INSERT INTO log_source SELECT kind, source, count(*), min(coalesce(said_at, received_at)),
-            max(coalesce(said_at, received_at)), NULL FROM arrived_rows GROUP BY ALL
-            ON CONFLICT DO UPDATE SET lines = lines + excluded.lines, first_at = least(first_at, excluded.first_at),
-            last_at = greatest(last_at, excluded.last_at)"""
-        )
-        connection.unregister("arrived_rows")
+        for start in range(0, len(arrived), AT_ONCE):
+            self._store(connection, arrived.slice(start, AT_ONCE).combine_chunks(), first_seq + start)
         return len(arrived)
 
     def explain(self, line: str, kind: str = "", source: str = "") -> dict[str, Any]:
@@ -76,7 +95,175 @@ class Pipeline:
             source: Its name.
 
         Returns:
-            JSON-able: ``layout`` (the form's name), ``timestamp``, ``level``, ``message``, ``attributes``, ``masked``,
-            ``step``, ``template`` (``{templateId, text}``), ``nearest`` and how it differs.
+            JSON-able: ``layout`` (the form's name), ``timestamp``, ``level``, ``message``, ``attributes``, ``masks``
+            (which fired, each with the text behind it), ``masked``, ``step`` (how the template was found), ``template``
+            (``{templateId, text}`` or ``None``: it would be new), ``nearest`` and at which atoms it ``differs``.
         """
-        return {"message": line}
+        now = datetime.now(UTC)
+        layout = self.headings.layout((kind, source))
+        parsed = layout.parsed(line, now) if layout else None
+        if parsed is None or not parsed.form:
+            parsed = layouts_of([line], now).parsed(line, now)
+        zeros = zeroed(parsed.message)
+        found = self.names.book.explain(masked(zeros))
+        return {
+            "layout": parsed.form or "no header",
+            "timestamp": parsed.timestamp.isoformat() if parsed.timestamp else None,
+            "level": parsed.level.name,
+            "message": parsed.message,
+            "attributes": dict(parsed.attributes),
+            "masks": [{"name": name, "text": text} for name, text in fired(zeros)],
+            "masked": found.masked,
+            "step": found.step,
+            "template": _told(found.template),
+            "nearest": _told(found.nearest),
+            "differs": [{"atom": at, "here": here, "there": there} for at, here, there in found.differs],
+        }
+
+    def _store(self, connection: Connection, arrived: pa.Table, first_seq: int) -> None:
+        now = pc.max(arrived["received_at"]).as_py().replace(tzinfo=UTC)
+        headed = self.headings.headed(connection, arrived, now)
+        templates, told = self.names.named(connection, headed.zeroed)
+        level = np.where(headed.level > 0, headed.level, told).astype(np.uint8)
+        said_at = pc.coalesce(headed.said_at, arrived["received_at"].combine_chunks())
+        self._insert(connection, arrived, headed, level, said_at, templates, first_seq)
+        self._count(connection, headed, level, said_at, templates, now)
+        self._keep_samples(connection, headed.message, templates)
+        self._keep_grams(connection, headed.message, said_at, headed.zeroed, first_seq)
+        self.headings.save(connection)
+
+    def _insert(
+        self,
+        connection: Connection,
+        arrived: pa.Table,
+        headed: Headed,
+        level: np.ndarray,
+        said_at: pa.Array,
+        templates: np.ndarray,
+        first_seq: int,
+    ) -> None:
+        ids = pa.DictionaryArray.from_arrays(
+            pa.array(templates.astype(np.int32)), pa.array(self.names.ids, pa.string())
+        )
+        rows = pa.table(
+            {
+                "seq": pa.array(np.arange(first_seq, first_seq + len(arrived), dtype=np.int64)),
+                "received_at": arrived["received_at"],
+                "said_at": said_at,
+                "kind": arrived["kind"],
+                "source": arrived["source"],
+                "instance": arrived["instance"],
+                "stream": arrived["stream"],
+                "level": pa.array(level),
+                "message": headed.message,
+                "template_id": ids,
+                "attributes": headed.attributes,
+                "record_id": arrived["record_id"],
+            }
+        )
+        connection.register("told_rows", rows)
+        connection.execute(_ROWS)
+        connection.unregister("told_rows")
+
+    def _count(
+        self,
+        connection: Connection,
+        headed: Headed,
+        level: np.ndarray,
+        said_at: pa.Array,
+        templates: np.ndarray,
+        now: datetime,
+    ) -> None:
+        lines = pa.table(
+            {
+                "template": pa.array(templates.astype(np.int32)),
+                "source": pa.array(headed.codes.astype(np.int32)),
+                "level": pa.array(level),
+                "said_at": said_at,
+            }
+        )
+        connection.register("told_lines", lines)
+        found = connection.sql(statement("tally")).to_arrow_table()
+        connection.unregister("told_lines")
+        kinds, sources = zip(*headed.keys, strict=True)
+        tally = pa.table(
+            {
+                "template_id": pa.array(self.names.ids).take(found["template"].combine_chunks()),
+                "kind": pa.array(kinds).take(found["source"].combine_chunks()),
+                "source": pa.array(sources).take(found["source"].combine_chunks()),
+                **{name: found[name] for name in ("level", "bucket", "count", "first_at", "last_at")},
+            }
+        )
+        layouts = [self.headings.words(key) for key in headed.keys]
+        self.names.save(connection, now.replace(tzinfo=None))
+        connection.register("tally", tally)
+        connection.register("tally_words", pa.table({"kind": kinds, "source": sources, "layout": layouts}))
+        connection.execute("INSERT INTO log_count SELECT template_id, kind, source, level, bucket, count FROM tally")
+        for name in ("template_source", "source_counted", "template_counted"):
+            connection.execute(statement(name))
+        connection.unregister("tally")
+        connection.unregister("tally_words")
+
+    def _keep_samples(self, connection: Connection, messages: pa.Array, templates: np.ndarray) -> None:
+        found: dict[str, list[str]] = {}
+        for number in np.unique(templates).tolist():
+            template_id = self.names.ids[number]
+            missing = SAMPLES - self._samples.get(template_id, 0)
+            if missing > 0:
+                rows = np.flatnonzero(templates == number)
+                picked = rows[np.unique(np.linspace(0, len(rows) - 1, missing).astype(int))]
+                found[template_id] = [messages[at].as_py()[:SAMPLE_CHARACTERS] for at in picked.tolist()]
+                self._samples[template_id] = SAMPLES - missing + len(found[template_id])
+        if found:
+            connection.register("new_samples", pa.table({"id": list(found), "texts": list(found.values())}))
+            connection.execute(statement("template_samples"))
+            connection.unregister("new_samples")
+
+    # Which stretches can hold a text
+
+    def _load_stretch(self, connection: Connection) -> None:
+        row = connection.execute("SELECT coalesce(max(next_seq), 0) FROM log_stretch").fetchone()
+        assert row is not None  # noqa: S101 - an aggregate has a row
+        self._stretch, self._stretch_first, self._stretch_last_at = grams.Stretch(), int(row[0]), None
+        rows = connection.sql(
+            "SELECT seq, said_at, message FROM log_line WHERE seq >= ? ORDER BY seq", params=[row[0]]
+        ).to_arrow_table()
+        if len(rows):
+            self._stretch_first = rows["seq"][0].as_py()
+            messages, said_at = rows["message"].combine_chunks(), rows["said_at"].combine_chunks()
+            self._grow(messages, said_at, None, 0, len(rows))
+
+    def _keep_grams(
+        self, connection: Connection, messages: pa.Array, said_at: pa.Array, coded: pa.DictionaryArray, first_seq: int
+    ) -> None:
+        start = 0
+        if not self._stretch.rows:
+            self._stretch_first = first_seq
+        while start < len(messages):
+            end = min(len(messages), start + grams.ROWS - self._stretch.rows)
+            self._grow(messages, said_at, coded, start, end)
+            start = end
+            if self._stretch.rows >= grams.ROWS:
+                row = [self._stretch_first, first_seq + end, self._stretch_last_at, *self._stretch.parts()]
+                connection.execute(f"INSERT INTO log_stretch VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+                self._stretch, self._stretch_first = grams.Stretch(), first_seq + end
+                self._stretch_last_at = None
+
+    def _grow(
+        self, messages: pa.Array, said_at: pa.Array, coded: pa.DictionaryArray | None, start: int, end: int
+    ) -> None:
+        content = grams.bytes_between(messages, start, end)
+        self._stretch.add(grams.digit_grams(content))
+        if coded is None:
+            self._stretch.add(grams.letter_grams(content))
+        else:
+            present = np.unique(coded.indices.to_numpy()[start:end])
+            texts = coded.dictionary.take(pa.array(present))
+            self._stretch.add(grams.letter_grams(grams.bytes_between(texts, 0, len(texts))))
+        self._stretch.rows += end - start
+        last_at = pc.max(said_at.slice(start, end - start)).as_py()
+        self._stretch_last_at = max(last_at, self._stretch_last_at or last_at)
+
+
+def _told(template: Template | None) -> dict[str, str] | None:
+    return {"templateId": template.id, "text": template.text} if template else None

@@ -51,6 +51,15 @@ def level_in(message: str) -> Level:
     return Level[level_of(message[:HEADER_BYTES].encode("utf-8", "replace"))]
 
 
+def level_word(word: str) -> Level:
+    """The level that a header's word means, as ``sql.py`` hands it over: ``<13>`` of syslog, ``status 502`` of HTTP."""
+    if word[:1] == "<":
+        return SEVERITIES[int(word[1:-1]) & 7] if word != "<>" else Level.unknown
+    if word.startswith("status "):
+        return Level.unknown if word == "status " else Level.error if word[7:] >= "5" else Level.info
+    return value_level(word)
+
+
 def value_level(value: object) -> Level:
     """The level that a field's value means: a word, or a number of syslog's or bunyan's scale."""
     if value is None:

@@ -13,7 +13,7 @@ from vibeworkbench.logs.headers.learning import learned
 from vibeworkbench.logs.headers.pairs import JsonForm, LogfmtForm, json_forms, logfmt_forms
 from vibeworkbench.logs.model import Level
 
-SAMPLE = 1000
+SAMPLE = 500
 _WRAPPED = 0.9
 
 AnyForm = Form | JsonForm | LogfmtForm
@@ -71,7 +71,7 @@ def layouts_of(lines: Sequence[str], now: datetime) -> Layout:
     """The layout that a sample of one source's lines has: known forms first, then those learned from the other lines.
 
     Args:
-        lines: Raw lines of one source, in any order; of more than 1,000 every so-manieth is looked at.
+        lines: Raw lines of one source, in any order; of more than 500 every so-manieth is looked at.
         now: The present, aware UTC.
     """
     sample = _thinned([line for line in lines if line.strip()])

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from vibeworkbench.logs.headers.cells import Cell, cells_of
 from vibeworkbench.logs.headers.forms import Form, compiled
-from vibeworkbench.logs.headers.stamps import BY_NAME, order_of
+from vibeworkbench.logs.headers.stamps import BY_NAME, order_of, unnamed
 
 MOST_FORMS = 12
 STABLE = 0.95
@@ -247,7 +247,7 @@ class _Columns:
         if name := self._stamp_at(at):
             texts = [cells[at].text for cells in self._rows if _has(cells, at, f"stamp:{name}")]
             stamp = order_of(BY_NAME[name], texts)
-            return ("time", stamp.pattern) if primary else ("time", stamp.unnamed)
+            return ("time", stamp.blind) if primary else ("time", unnamed(stamp.blind))
         return self._plain(at, level, end, given)
 
     def _plain(self, at: int, level: int | None, end: int, given: set[str]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ wrong: then the line has none, and its arrival counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ _B = r"(?P<b>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _Y, _MO, _D = r"(?P<y>(?:19|20)\d{2})", r"(?P<mo>\d{1,2})", r"(?P<d>\d{1,2})"
 _CLOCK = r"(?P<h>\d{1,2}):(?P<mi>\d{1,2}):(?P<s>\d{1,2})"
 _F = r"(?:[.,:](?P<f>\d{1,9}))?"
-_Z = r"(?P<z> ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?"
+ZONE = r"(?P<z> ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?"
 _AP = r"(?: ?(?P<ap>[AP]M))?"
 
 
@@ -47,9 +47,9 @@ class Stamp:
         return self.name not in ("date", "uptime")
 
     @property
-    def unnamed(self) -> str:
-        """The pattern without groups, for an instant that is told a second time."""
-        return re.sub(r"\(\?P<\w+>", "(?:", self.pattern)
+    def blind(self) -> str:
+        """The pattern as forms have it: it takes any digit, so that lines that differ in digits only have one form."""
+        return _PARTICULAR.sub(lambda found: _ANY[found[0]], self.pattern)
 
     @property
     def worth(self) -> int:
@@ -66,26 +66,46 @@ class Stamp:
         return Stamp(self.name, pattern)
 
 
+_ANY = {
+    r"(?:19|20)\d{2}": r"\d{4}",
+    r"1\d{9}": r"\d{10}",
+    r"[01]\d": r"\d{2}",
+    r"[0-2]\d": r"\d{2}",
+    r"[0-3]\d": r"\d{2}",
+    r"[0-5]\d": r"\d{2}",
+}
+_PARTICULAR = re.compile("|".join(map(re.escape, _ANY)))
+
+
+def unnamed(pattern: str, but: Container[str] = ()) -> str:
+    """A pattern without its named groups, but for some."""
+    return re.sub(r"\(\?P<(\w+)>", lambda found: found[0] if found[1] in but else "(?:", pattern)
+
+
 STAMPS = (
-    Stamp("iso", rf"{_Y}[-/.]{_MO}[-/.]{_D}[T _-](?P<h>\d{{1,2}})[:.](?P<mi>\d{{2}})[:.](?P<s>\d{{2}}){_F}{_Z}"),
-    Stamp("day-month-year", rf"(?:[A-Z][a-z]{{2}}, )?{_D}[-/ ]{_B}[-/ ]{_Y}[: T]{_CLOCK}{_F}{_Z}"),
+    Stamp("iso", rf"{_Y}[-/.]{_MO}[-/.]{_D}[T _-](?P<h>\d{{1,2}})[:.](?P<mi>\d{{2}})[:.](?P<s>\d{{2}}){_F}{ZONE}"),
+    Stamp("day-month-year", rf"(?:[A-Z][a-z]{{2}}, )?{_D}[-/ ]{_B}[-/ ]{_Y}[: T]{_CLOCK}{_F}{ZONE}"),
     Stamp("asctime", rf"(?:[A-Z][a-z]{{2}} )?{_B} +{_D} {_CLOCK}{_F}(?: [A-Z]{{3,4}})? {_Y}"),
     Stamp("month-day-year", rf"{_B} {_D}, {_Y},? {_CLOCK}{_F}{_AP}"),
     Stamp("month-day", rf"(?:[A-Z][a-z]{{2}} )?{_B} +{_D} {_CLOCK}{_F}{_AP}"),
-    Stamp("year-last", rf"{_MO}[-/.]{_D}[-/.]{_Y},?[ T]{_CLOCK}{_F}{_AP}{_Z}", ("mdy", "dmy")),
+    Stamp("year-last", rf"{_MO}[-/.]{_D}[-/.]{_Y},?[ T]{_CLOCK}{_F}{_AP}{ZONE}", ("mdy", "dmy")),
     Stamp(
         "two-digit-year",
         rf"(?P<y>\d{{2}})[-/.](?P<mo>\d{{2}})[-/.](?P<d>\d{{2}})[ T]{_CLOCK}{_F}{_AP}",
         ("ymd", "mdy", "dmy"),
     ),
     Stamp("no-year", rf"(?P<mo>\d{{2}})[-/.](?P<d>\d{{2}})[ T]{_CLOCK}{_F}", ("md", "dm")),
-    Stamp("compact-date", rf"{_Y}(?P<mo>[01]\d)(?P<d>[0-3]\d)[-_ T]?{_CLOCK}{_F}{_Z}"),
+    Stamp("compact-date", rf"{_Y}(?P<mo>[01]\d)(?P<d>[0-3]\d)[-_ T]?{_CLOCK}{_F}{ZONE}"),
     Stamp(
         "compact",
         rf"{_Y}(?P<mo>[01]\d)(?P<d>[0-3]\d)[-_ T]?(?P<h>[0-2]\d)(?P<mi>[0-5]\d)(?P<s>[0-5]\d)"
-        rf"(?:[.,](?P<f>\d{{1,9}}))?{_Z}",
+        rf"(?:[.,](?P<f>\d{{1,9}}))?{ZONE}",
     ),
     Stamp("six-six", r"(?P<y>\d{2})(?P<mo>[01]\d)(?P<d>[0-3]\d)[-_ T](?P<h>[0-2]\d)(?P<mi>[0-5]\d)(?P<s>[0-5]\d)"),
+    Stamp(
+        "year-or-not",
+        rf"{_Y}?(?P<mo>[01]\d)(?P<d>[0-3]\d) (?P<h>[0-2]\d):(?P<mi>[0-5]\d):(?P<s>[0-5]\d)\.(?P<f>\d{{6}})",
+    ),
     Stamp("epoch", r"(?P<ep>1\d{9})(?:[.,]?(?P<f>\d{9}|\d{6}|\d{3})|[.,](?P<g>\d{1,8}))?"),
     Stamp("date", rf"{_Y}[-/.]{_MO}[-/.]{_D}"),
     Stamp("clock", rf"{_CLOCK}{_F}{_AP}"),

@@ -1,6 +1,8 @@
 SELECT seq, received_at, said_at, kind, source, instance, stream, level, message, template_id, attributes
 FROM log_line
-WHERE ($kind IS NULL OR kind = $kind)
+WHERE seq >= $first
+    AND seq < $next
+    AND ($kind IS NULL OR kind = $kind)
     AND ($source IS NULL OR source = $source)
     AND ($instance IS NULL OR instance = $instance)
     AND ($level IS NULL OR level >= $level)

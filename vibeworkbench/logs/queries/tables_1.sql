@@ -23,7 +23,8 @@ CREATE TABLE log_template (
     last_at TIMESTAMP NOT NULL,
     count BIGINT NOT NULL,
     samples VARCHAR[] NOT NULL,
-    version INTEGER NOT NULL
+    version INTEGER NOT NULL, -- one more each time that its text became more general
+    number INTEGER NOT NULL -- in the order in which they were found
 );
 CREATE TABLE log_template_source (
     template_id VARCHAR NOT NULL,
@@ -44,6 +45,22 @@ CREATE TABLE log_count (
     count BIGINT NOT NULL
 );
 CREATE TABLE log_masked (masked VARCHAR NOT NULL, template_id VARCHAR NOT NULL);
+-- How each source writes: see logs/headers/kept.py.
+CREATE TABLE log_layout (
+    kind VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    layout VARCHAR NOT NULL,
+    lines INTEGER NOT NULL, -- that it was learned from
+    PRIMARY KEY (kind, source)
+);
+-- One row for each stretch of 16,384 lines: which grams occur in it, see logs/grams.py. The last lines have none yet.
+CREATE TABLE log_stretch (
+    first_seq BIGINT NOT NULL,
+    next_seq BIGINT NOT NULL,
+    last_at TIMESTAMP NOT NULL,
+    p0 BLOB, p1 BLOB, p2 BLOB, p3 BLOB, p4 BLOB, p5 BLOB, p6 BLOB, p7 BLOB,
+    p8 BLOB, p9 BLOB, p10 BLOB, p11 BLOB, p12 BLOB, p13 BLOB, p14 BLOB, p15 BLOB
+);
 CREATE TABLE log_source (
     kind VARCHAR NOT NULL,
     source VARCHAR NOT NULL,

@@ -1,0 +1,347 @@
+"""Headers of many lines at once: lines that differ in digits only have one shape, and only shapes are looked at.
+
+No pattern of a header asks which digit stands somewhere. So the line with every digit put to 0 tells where its header
+ends, where in it the instant and the attributes stand, and which level it names; what it says is then cut out of the
+bytes of all lines that have this shape at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vibeworkbench.logs.headers import Form, Layout
+from vibeworkbench.logs.headers.forms import ATTRIBUTES, compiled, level_word
+from vibeworkbench.logs.headers.layout import AnyForm
+from vibeworkbench.logs.headers.sql import bounded, timed, told_at
+from vibeworkbench.storage.warehouse import Connection
+
+MOST_SHAPES = 200_000
+_ZEROED = bytes.maketrans(b"123456789", b"000000000")
+_ZONEINFO = "zoneinfo/"
+_LEVEL_LATER = 255
+_NOTHING = (0, 0)
+_ESCAPED = re.compile(r"[\x00-\x1f\"\\]")
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where in a line stands what, in bytes.
+
+    Attributes:
+        form: Number of its form; 0 when none fits.
+        head: Where its message begins.
+        stamp: Where its instant stands, and
+        zone: the zone of it.
+        level: The number of the level that it names; 255 when digits tell it, which stand at
+        digits: this place.
+        attributes: Names, and where their values stand.
+        is_escaped: Whether a value must be escaped in JSON.
+    """
+
+    form: int
+    head: int = 0
+    stamp: Span = _NOTHING
+    zone: Span = _NOTHING
+    level: int = 0
+    digits: Span = _NOTHING
+    attributes: tuple[tuple[str, Span], ...] = ()
+    is_escaped: bool = False
+
+
+_SHAPELESS = Shape(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a batch's lines, taken apart.
+
+    Attributes:
+        rows: Which lines.
+        message: Messages.
+        said_at: Instants that headers tell, or null.
+        level: Levels that headers tell, or 0.
+        attributes: What else headers tell, as JSON, or null.
+        zeroed: Messages with every digit as 0, distinct ones and which each line has.
+        strange: Whether a line fits no form.
+    """
+
+    rows: np.ndarray
+    message: pa.Array
+    said_at: pa.Array
+    level: np.ndarray
+    attributes: pa.Array
+    zeroed: pa.DictionaryArray
+    strange: np.ndarray
+
+
+def joined_parts(parts: Sequence[Part]) -> Part:
+    """Parts as one, its lines in order."""
+    order = np.argsort(np.concatenate([part.rows for part in parts]), kind="stable")
+    at = pa.array(order)
+    message = pa.concat_arrays([part.message for part in parts]).take(at)
+    return Part(
+        np.arange(len(order)),
+        message,
+        pa.concat_arrays([part.said_at for part in parts]).take(at),
+        np.concatenate([part.level for part in parts])[order],
+        pa.concat_arrays([part.attributes for part in parts]).take(at),
+        zeroed(message).dictionary_encode(),
+        np.concatenate([part.strange for part in parts])[order],
+    )
+
+
+def is_plain(layout: Layout) -> bool:
+    """Whether all headers of a layout stand before the message, and nothing around them."""
+    return layout.wrapper is None and all(isinstance(form, Form) for form in layout.forms)
+
+
+def zeroed(messages: pa.Array) -> pa.Array:
+    """The messages with every digit as 0, see ``masks.zeroed``: byte by byte, which is as good and much quicker."""
+    _, offsets, data = messages.buffers()
+    if data is None:
+        return messages
+    content = pa.py_buffer(data.to_pybytes().translate(_ZEROED))
+    return pa.Array.from_buffers(pa.string(), len(messages), [None, offsets, content], offset=messages.offset)
+
+
+class Shapes:
+    """The shapes of lines that are known."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[AnyForm, ...], dict[str, Shape]] = {}
+        self._forms: dict[Form, int] = {}
+
+    def parts(
+        self,
+        connection: Connection,
+        messages: pa.Array,
+        rows: np.ndarray,
+        layouts: Sequence[Layout],
+        codes: np.ndarray,
+        now: datetime,
+    ) -> Part:
+        """Lines taken apart.
+
+        Args:
+            connection: Where instants are read.
+            messages: Lines with their headers.
+            rows: Their numbers.
+            layouts: Layouts of sources.
+            codes: Which of them each line has.
+            now: The present, aware UTC.
+        """
+        coded = zeroed(messages).dictionary_encode()
+        width = len(layouts)
+        both, which = np.unique(coded.indices.to_numpy().astype(np.int64) * width + codes, return_inverse=True)
+        texts = coded.dictionary.take(pa.array(both // width)).to_pylist()
+        known = [self._known.setdefault(layout.forms, {}) for layout in layouts]
+        shapes = [
+            known[code].get(text) or self._found(known[code], layouts[code].forms, text)
+            for code, text in zip((both % width).tolist(), texts, strict=True)
+        ]
+        cut = _Cut(messages, which)
+        form = np.array([shape.form for shape in shapes], np.int16)[which]
+        heads = np.array([shape.head for shape in shapes], np.int32)
+        contents = [
+            text[shape.head :] if text.isascii() else text.encode()[shape.head :].decode()
+            for text, shape in zip(texts, shapes, strict=True)
+        ]
+        indices = pa.array(which.astype(np.int32))
+        return Part(
+            rows,
+            cut.after(heads),
+            self._said_at(connection, cut, shapes, form, now),
+            _levels(cut, shapes),
+            _attributes(cut, shapes),
+            pa.DictionaryArray.from_arrays(indices, pa.array(contents, pa.string())),
+            form == 0,
+        )
+
+    def _found(self, known: dict[str, Shape], forms: tuple[AnyForm, ...], text: str) -> Shape:
+        if len(known) >= MOST_SHAPES:
+            for each in list(islice(known, MOST_SHAPES // 10)):
+                del known[each]
+        shape = known[text] = self._looked_at(forms, text)
+        return shape
+
+    def _looked_at(self, forms: tuple[AnyForm, ...], text: str) -> Shape:
+        for form in forms:
+            if isinstance(form, Form) and (found := compiled(timed(form)).match(text)):
+                number = self._forms.setdefault(form, len(self._forms) + 1)
+                return _shape_of(form, number, found)
+        return _SHAPELESS
+
+    def _said_at(
+        self, connection: Connection, cut: _Cut, shapes: Sequence[Shape], form: np.ndarray, now: datetime
+    ) -> pa.Array:
+        """The instants that stamps tell, each written as its form writes it."""
+        present = set(np.unique(form).tolist())
+        moments, steps = [], []
+        for each, number in self._forms.items():
+            if number in present:
+                moment, step = told_at(each, now, machine_zone())
+                moments.append(f"WHEN {number} THEN {moment}")
+                steps.append(f"WHEN {number} THEN {step}")
+        if not moments:
+            return pa.nulls(len(form), pa.timestamp("us"))
+        ts = cut.between([shape.stamp for shape in shapes]).dictionary_encode()
+        z = cut.between([shape.zone for shape in shapes]).dictionary_encode()
+        zones, forms = len(z.dictionary), len(self._forms) + 1
+        told = (ts.indices.to_numpy().astype(np.int64) * zones + z.indices.to_numpy()) * forms + form
+        distinct, which = np.unique(told, return_inverse=True)
+        stamps = {
+            "ts": ts.dictionary.take(pa.array(distinct // forms // zones)),
+            "z": z.dictionary.take(pa.array(distinct // forms % zones)),
+            "form": pa.array((distinct % forms).astype(np.int16)),
+        }
+        query = (
+            f"SELECT {bounded('moment', 'step', now)} AS said_at FROM "  # noqa: S608 - of patterns, which are quoted
+            f"(SELECT CASE form {' '.join(moments)} END AS moment, CASE form {' '.join(steps)} END AS step "
+            "FROM stamps AS g)"
+        )
+        connection.register("stamps", pa.table(stamps))
+        found = connection.sql(query).to_arrow_table()["said_at"].combine_chunks()
+        connection.unregister("stamps")
+        return found.take(pa.array(which))
+
+
+def _shape_of(form: Form, number: int, found: re.Match[str]) -> Shape:
+    text = found.string
+    parts = found.groupdict()
+
+    def span(start: int, end: int) -> Span:
+        return (start, end) if text.isascii() else (len(text[:start].encode()), len(text[:end].encode()))
+
+    stamp = span(*found.span("ts")) if parts.get("ts") else _NOTHING
+    zone = span(*found.span("z")) if parts.get("z") else _NOTHING
+    level, digits = 0, _NOTHING
+    if parts.get("level"):
+        level = int(level_word(parts["level"] or ""))
+    elif parts.get("priority"):
+        level, digits = _LEVEL_LATER, span(*found.span("priority"))
+    elif form.status and (status := compiled(form.status).match(text[found.end() :])):
+        level, digits = _LEVEL_LATER, span(*(at + found.end() for at in status.span(1)))
+    own = sorted((*found.span(name), name) for name in ATTRIBUTES if parts.get(name))
+    return Shape(
+        number,
+        span(0, found.end())[1],
+        stamp,
+        zone,
+        level,
+        digits,
+        tuple((name, span(start, end)) for start, end, name in own),
+        any(_ESCAPED.search(text, start, end) for start, end, _ in own),
+    )
+
+
+class _Cut:
+    """The bytes of lines, to be cut."""
+
+    def __init__(self, messages: pa.Array, which: np.ndarray) -> None:
+        _, offsets, data = messages.buffers()
+        bounds = np.frombuffer(offsets, np.int32)[messages.offset : messages.offset + len(messages) + 1]
+        self._content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        self._starts, self._ends = bounds[:-1], bounds[1:]
+        self.which = which
+
+    def after(self, heads: np.ndarray) -> pa.Array:
+        """What follows the head of each line; one head for each shape."""
+        own = heads[self.which]
+        lengths = self._ends - self._starts - own
+        if not len(own):
+            return pa.array([], pa.string())
+        runs = np.column_stack([own, lengths]).ravel()
+        is_kept = np.repeat(np.tile(np.array([False, True]), len(own)), runs)
+        return _strings(self._content[self._starts[0] : self._ends[-1]][is_kept], lengths)
+
+    def between(self, spans: Sequence[Span] | np.ndarray, rows: np.ndarray | None = None) -> pa.Array:
+        """What stands in a span of each line; one span for each shape."""
+        table = np.asarray(spans, np.int32).reshape(-1, 2)
+        which = self.which if rows is None else self.which[rows]
+        starts = (self._starts if rows is None else self._starts[rows]) + table[which, 0]
+        lengths = (table[:, 1] - table[:, 0])[which]
+        before = np.cumsum(lengths) - lengths
+        places = np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
+        return _strings(self._content[places], lengths)
+
+
+def _strings(content: np.ndarray, lengths: np.ndarray) -> pa.Array:
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(content))]
+    return pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+
+
+def _levels(cut: _Cut, shapes: Sequence[Shape]) -> np.ndarray:
+    level: np.ndarray = np.array([shape.level for shape in shapes], np.uint8)[cut.which]
+    later = np.flatnonzero(level == _LEVEL_LATER)
+    if len(later):
+        coded = cut.between([shape.digits for shape in shapes], later).dictionary_encode()
+        is_status = np.array([shape.digits[0] >= shape.head for shape in shapes])[cut.which[later]]
+        texts = coded.dictionary.to_pylist()
+        by_status = np.array([int(level_word(f"status {text}")) for text in texts], np.uint8)
+        by_priority = np.array([int(level_word(f"<{text}>")) for text in texts], np.uint8)
+        numbers = coded.indices.to_numpy()
+        level[later] = np.where(is_status, by_status[numbers], by_priority[numbers])
+    return level
+
+
+def _attributes(cut: _Cut, shapes: Sequence[Shape]) -> pa.Array:
+    """What headers tell besides, as JSON: for the shapes that tell the same, all lines at once."""
+    kinds: dict[tuple[bool, tuple[str, ...]], list[int]] = {}
+    for at, shape in enumerate(shapes):
+        kinds.setdefault((shape.is_escaped, tuple([name for name, _ in shape.attributes])), []).append(at)
+    kind = np.empty(len(shapes), np.int32)
+    for number, members in enumerate(kinds.values()):
+        kind[members] = number
+    parts, places = [], []
+    for number, ((is_escaped, names), members) in enumerate(kinds.items()):
+        rows = np.flatnonzero(kind[cut.which] == number)
+        places.append(rows)
+        values = []
+        for place in range(len(names)):
+            spans = np.zeros((len(shapes), 2), np.int32)
+            spans[members] = [shapes[at].attributes[place][1] for at in members]
+            values.append(cut.between(spans, rows))
+        parts.append(_objects(names, values, len(rows), is_escaped=is_escaped))
+    if len(parts) == 1:
+        return parts[0]
+    return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(places), kind="stable")))
+
+
+def _objects(names: Sequence[str], values: Sequence[pa.Array], count: int, *, is_escaped: bool) -> pa.Array:
+    if not names:
+        return pa.nulls(count, pa.string())
+    if is_escaped:
+        texts = zip(*(each.to_pylist() for each in values), strict=True)
+        return pa.array([msgspec.json.encode(dict(zip(names, row, strict=True))).decode() for row in texts])
+    pieces: list[pa.Array | str] = []
+    for at, (name, value) in enumerate(zip(names, values, strict=True)):
+        pieces += [f'{{"{name}":"' if not at else f'","{name}":"', value]
+    joined: pa.Array = pc.binary_join_element_wise(*pieces, '"}', "")
+    return joined
+
+
+def machine_zone(paths: Iterable[str] = ("/etc/localtime",)) -> str:
+    """The machine's time zone by its IANA name; UTC when it has none that is known."""
+    if zone := os.environ.get("TZ", "").lstrip(":"):
+        return zone
+    for path in paths:
+        target = str(Path(path).resolve())
+        if _ZONEINFO in target:
+            name = target.rpartition(_ZONEINFO)[2]
+            return "UTC" if name in ("Etc/UTC", "UCT", "Zulu", "Universal") else name
+    return "UTC"
