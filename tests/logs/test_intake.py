@@ -93,7 +93,7 @@ async def test_secrets_are_masked_before_anything_is_written(tmp_path: Path) -> 
         assert not any(b"hunter2" in path.read_bytes() for path in _files(tmp_path / "spool" / "1"))
         assert await site.messages() == [
             "login with password=••• failed",
-            '{"msg":"x","token":"•••","n":1}',
+            "x",  # its object was taken apart: the rest are attributes
             "fine",
         ]
         (attributes,) = await site.asked("SELECT attributes FROM log_line WHERE message = 'fine'")

@@ -85,7 +85,9 @@ def _put(connection, records, common, arrived) -> None:
     _insert(connection, "log_count", counted)
     for template_id, (first, last, count, text) in templates.items():
         connection.execute(
-            """INSERT INTO log_template VALUES (?,?,?,?,?,?,[],1) ON CONFLICT DO UPDATE SET
+            """INSERT INTO log_template
+                (template_id, text, level, first_at, last_at, count, samples, version, pattern, parent)
+                VALUES (?,?,?,?,?,?,[],1,'','') ON CONFLICT DO UPDATE SET
             count = count + excluded.count, first_at = least(first_at, excluded.first_at),
             last_at = greatest(last_at, excluded.last_at)""",
             [template_id, text, int(level), first, last, count],

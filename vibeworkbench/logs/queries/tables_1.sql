@@ -24,7 +24,7 @@ CREATE TABLE log_template (
     count BIGINT NOT NULL,
     samples VARCHAR[] NOT NULL,
     version INTEGER NOT NULL, -- one more each time that its text became more general
-    number INTEGER NOT NULL -- in the order in which they were found
+    number INTEGER NOT NULL DEFAULT 0 -- in the order in which they were found
 );
 CREATE TABLE log_template_source (
     template_id VARCHAR NOT NULL,
