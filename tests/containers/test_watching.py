@@ -1,0 +1,76 @@
+"""The engine of the server's own machine: what it tells is kept, said live, judged, and resolved when well."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+from websockets.asyncio.client import connect
+
+from tests.containers.waiting import until
+
+
+def settings(path):
+    return f'[containers]\nengine = "{path}"\nsample_interval_s = 0.3\n'
+
+
+async def test_an_engine_is_followed_said_and_judged(start_server, engine_server, tmp_path):
+    """Lines once over restarts of engine and server; a container that fails is an issue until it is well again."""
+    container = engine_server.add("api", health="unhealthy")
+    now_ns = time.time_ns()
+    await engine_server.log(container, (now_ns, "stdout", "one"), (now_ns, "stderr", "two"))
+    data = tmp_path / "server"
+    server = await asyncio.to_thread(start_server, settings(engine_server.path), "--no-lab", data=data)
+
+    def asked(path, **query):
+        with server.http() as http:
+            return http.get(f"api/{path}", params=query).raise_for_status().json()
+
+    def texts():
+        return sorted(each["message"] for each in asked("monitoring/logs")["items"])
+
+    def scanned():
+        with server.http() as http:
+            http.post("api/ops/scan", json={"scope": "full", "filters": {"source": ["containers"]}}).raise_for_status()
+        issues = asked("ops/issues", limit=100)["items"]
+        return {each["title"]: each["state"] for each in issues if each["check"].startswith("containers.")}
+
+    await until(lambda: len(texts()) == 2, "both lines are kept")
+    await until(lambda: asked("monitoring/containers")["items"], "the container is known")
+    assert (await asyncio.to_thread(asked, "monitoring/health"))["engine"] == {"state": "connected", "reason": ""}
+    assert await asyncio.to_thread(scanned) == {"Container api fails its health check": "open"}
+
+    room = server.url.replace("http", "ws", 1) + "vibeworkbench/parties/containers/" + container.container_id
+    headers = {"Authorization": f"token {server.grant('analyst')}"}
+    async with connect(room, additional_headers=headers) as socket:
+        assert json.loads(await socket.recv())["type"] == "connected"
+        snapshot = json.loads(await socket.recv())
+        assert snapshot["data"]["containers"][0]["containerName"] == "api"
+        await engine_server.log(container, (time.time_ns(), "stdout", "three"))
+        types = set()
+        while "lines" not in types or "samples" not in types:
+            frame = json.loads(await socket.recv())
+            types.add(frame["type"])
+            if frame["type"] == "lines":
+                assert [each["message"] for each in frame["data"]["lines"]] == ["three"]
+
+    await engine_server.stop()
+    await until(lambda: asked("monitoring/containers")["engine"]["state"] != "connected", "the engine is missed")
+    container.health = "healthy"
+    await engine_server.start()
+    await until(lambda: asked("monitoring/containers")["engine"]["state"] == "connected", "the engine is back")
+    await until(lambda: asked("monitoring/containers")["items"][0]["health"] == "healthy", "the container is well")
+    assert await asyncio.to_thread(scanned) == {"Container api fails its health check": "resolved"}
+
+    await asyncio.to_thread(server.process.kill)
+    await asyncio.to_thread(server.process.wait)
+    container.status, container.exit_code = "exited", 3
+    await engine_server.log(container, (time.time_ns(), "stderr", "four"))
+    server = await asyncio.to_thread(start_server, settings(engine_server.path), "--no-lab", data=data)
+    await until(lambda: "four" in texts(), "the last line is kept")
+    assert await asyncio.to_thread(texts) == sorted(["one", "two", "three", "four"])
+    found = await until(lambda: {k: v for k, v in scanned().items() if "exit code" in k}, "the end is an issue")
+    assert found == {"Container api ended with exit code 3": "open"}
+    del engine_server.containers[container.container_id]
+    await until(lambda: asked("monitoring/containers")["items"][0]["state"] == "removed", "the removal is known")
