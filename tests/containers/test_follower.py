@@ -1,0 +1,138 @@
+"""The follower: what an engine tells arrives once, whatever becomes of the engine, and of whoever keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from vibeworkbench.engine.address import Address
+from vibeworkbench.engine.follower import Follower, Pace
+from vibeworkbench.errors import Unavailable
+
+PACE = Pace(sample_interval_s=0.05, retry_s=0.01, timeout_s=5.0)
+
+
+class Kept:
+    """Keeps what it is given, and refuses lines while ``is_away``."""
+
+    def __init__(self):
+        self.texts, self.marks, self.samples, self.events, self.removed = [], {}, [], [], []
+        self.is_away = False
+        self.changed = asyncio.Condition()
+
+    async def notify(self):
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def until(self, asked):
+        async with asyncio.timeout(60), self.changed:
+            await self.changed.wait_for(asked)
+
+    def mark_of(self, container_id):
+        return self.marks.get(container_id)
+
+    async def lines(self, facts, lines, mark):
+        if self.is_away:
+            raise Unavailable("The disk is full.")
+        self.texts += [line.text for line in lines]
+        self.marks[facts.container_id] = mark
+        await self.notify()
+
+    async def standing(self, facts, use):
+        self.samples.append((facts.name, facts.state, None if use is None else use.cpu_percent))
+        await self.notify()
+
+    async def happened(self, facts, event):
+        self.events.append((facts.name, event.action))
+        await self.notify()
+
+    async def gone(self, container_id):
+        self.removed.append(container_id)
+        await self.notify()
+
+
+@pytest.fixture
+async def followed(engine_server):
+    """What is kept of the engine, and the follower."""
+    kept = Kept()
+    follower = Follower(find=lambda: Address(socket=str(engine_server.path)), sink=kept, pace=PACE)
+    running = asyncio.create_task(follower.run())
+    yield kept, follower
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_all_that_an_engine_tells(engine_server, followed):
+    """Lines, use, events, new containers and removed ones."""
+    kept, follower = followed
+    api = engine_server.add("api", cpu_ns=0)
+    await engine_server.log(api, (time.time_ns(), "stdout", "one"))
+    await kept.until(lambda: "one" in kept.texts)
+    await kept.until(lambda: ("api", "running", 0.0) in kept.samples)
+    api.cpu_ns, api.system_ns = api.cpu_ns + 10**9, api.system_ns + 4 * 10**9
+    await kept.until(lambda: ("api", "running", 100.0) in kept.samples)
+    await engine_server.happen(api, "exec_start: ls", time.time_ns())
+    await engine_server.happen(api, "oom", time.time_ns())
+    await kept.until(lambda: kept.events)
+    assert kept.events == [("api", "oom")]
+    web = engine_server.add("web", status="exited", exit_code=1)
+    await engine_server.log(web, (time.time_ns(), "stderr", "last words"))
+    await kept.until(lambda: "last words" in kept.texts)
+    assert ("web", "exited", None) in kept.samples
+    del engine_server.containers[web.container_id]
+    await kept.until(lambda: kept.removed == [web.container_id])
+    assert (follower.state, follower.reason) == ("connected", "")
+
+
+async def test_a_restarted_engine_and_a_broken_stream(engine_server, followed):
+    """Each line once, in order; events from before the restart do not come again."""
+    kept, _ = followed
+    api = engine_server.add("api")
+    for number in range(30):
+        if number == 10:
+            await kept.until(lambda: len(kept.texts) == 10)
+            await engine_server.stop()
+            await engine_server.start()
+        if number == 20:
+            engine_server.drop_after = 100
+            await engine_server.happen(api, "restart", time.time_ns())
+        await engine_server.log(api, (time.time_ns(), "stdout", str(number)))
+    await kept.until(lambda: len(kept.texts) >= 30)
+    assert kept.texts == [str(number) for number in range(30)]
+    assert kept.events == [("api", "restart")]
+
+
+async def test_a_keeper_that_is_away_gets_the_lines_later(engine_server, followed):
+    """From where it kept the last ones."""
+    kept, _ = followed
+    api = engine_server.add("api")
+    await engine_server.log(api, (time.time_ns(), "stdout", "one"))
+    await kept.until(lambda: kept.texts == ["one"])
+    kept.is_away = True
+    await engine_server.log(api, (time.time_ns(), "stdout", "two"))
+    count = len(kept.samples)
+    await kept.until(lambda: len(kept.samples) > count + 6)
+    kept.is_away = False
+    await engine_server.log(api, (time.time_ns(), "stdout", "three"))
+    await kept.until(lambda: len(kept.texts) == 3)
+    assert kept.texts == ["one", "two", "three"]
+
+
+async def test_an_engine_that_is_unwell_or_absent(engine_server, followed):
+    """Is told with the reason, and followed as soon as it is well."""
+    kept, follower = followed
+    engine_server.add("api")
+    engine_server.fail = True
+    while follower.state != "failing":
+        await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.01)
+    assert "the engine is unwell" in follower.reason
+    engine_server.fail = False
+    await kept.until(lambda: kept.samples)
+    absent = Follower(find=lambda: Address(absent="no socket"), sink=kept, pace=PACE)
+    running = asyncio.create_task(absent.run())
+    await asyncio.wait({running}, timeout=0.05)
+    assert (absent.state, absent.reason) == ("absent", "no socket")
+    running.cancel()
+    await asyncio.wait({running})
