@@ -11,6 +11,7 @@ import time
 from collections import Counter
 
 from tests.containers.waiting import until
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 
 SETTINGS = '[containers]\nengine = "none"\n'
@@ -33,7 +34,7 @@ class Agent:
     def stop(self):
         """Its exit code after SIGTERM."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_S)
 
     def buffered(self, text):
         """Whether the text stands in its buffer."""

@@ -9,6 +9,7 @@ import time
 from websockets.asyncio.client import connect
 
 from tests.containers.waiting import until
+from tests.patience import PATIENCE_S
 
 
 def settings(path):
@@ -43,7 +44,7 @@ async def test_an_engine_is_followed_said_and_judged(start_server, engine_server
 
     room = server.url.replace("http", "ws", 1) + "vibeworkbench/parties/containers/" + container.container_id
     headers = {"Authorization": f"token {server.grant('analyst')}"}
-    async with connect(room, additional_headers=headers) as socket:
+    async with connect(room, additional_headers=headers, open_timeout=PATIENCE_S) as socket:
         assert json.loads(await socket.recv())["type"] == "connected"
         snapshot = json.loads(await socket.recv())
         assert snapshot["data"]["containers"][0]["containerName"] == "api"

@@ -12,6 +12,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from tests.patience import PATIENCE_S
 from vibeworkbench.logs.intake import TABLES as SPOOL_TABLES
 from vibeworkbench.logs.model import Kind, Level, Record
 from vibeworkbench.logs.records import TABLES
@@ -81,7 +82,7 @@ async def opened(
 
 async def until(condition: Callable[[], Any]) -> None:
     """The condition holds."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - what happens in another process sets no event here
             await asyncio.sleep(0.01)
 
