@@ -352,8 +352,8 @@ class WarehouseSettings(Section, frozen=True):
     """Memory that DuckDB may use; what needs more is done on disk."""
     temporary_bytes: Count = 4 * 2**30
     """Disk that queries may use for what does not fit into memory."""
-    threads: Count = 2
-    """Threads that work on one query."""
+    threads: Count = 1
+    """Threads that work on one query, or write. More make a long query shorter, and writing half as dear again."""
     readers: Count = 4
     """Queries under way at the same time; the others wait."""
     waiting: Count = 32
