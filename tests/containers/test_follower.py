@@ -136,3 +136,18 @@ async def test_an_engine_that_is_unwell_or_absent(engine_server, followed):
     assert (absent.state, absent.reason) == ("absent", "no socket")
     running.cancel()
     await asyncio.wait({running})
+
+
+async def test_an_engine_that_answers_what_nobody_foresaw(engine_server, followed):
+    """Is failing, and asked again."""
+    kept, follower = followed
+    api = engine_server.add("api")
+    await kept.until(lambda: kept.samples)
+    api.restarts = "many"
+    while follower.state != "failing":
+        await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.01)
+    assert follower.reason == "its answer was not understood"
+    api.restarts = 5
+    count = len(kept.samples)
+    await kept.until(lambda: len(kept.samples) > count)
+    assert follower.state == "connected"

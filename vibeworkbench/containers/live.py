@@ -66,9 +66,12 @@ class Speaker:
             reports = list(self._reports)
             self._reports.clear()
             first, self._first_seq = self._first_seq, self._next_seq
-            self._say_reports(reports)
-            if first < self._next_seq:
-                await self._say_lines(first, self._next_seq)
+            try:
+                self._say_reports(reports)
+                if first < self._next_seq:
+                    await self._say_lines(first, self._next_seq)
+            except Exception:  # border: a loop in the background goes on whatever happens
+                log.exception("containers: a live batch is left out")
             await asyncio.sleep(INTERVAL_S)
 
     def _say_reports(self, reports: Sequence[Report]) -> None:

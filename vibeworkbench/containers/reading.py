@@ -19,6 +19,7 @@ from vibeworkbench.settings import LogSettings
 
 _YEAR_2262_US = 9_214_646_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEVELS = tuple(max(each for each in Level if each <= number) for number in range(25))
 _OF_THE_SENDER = ("id", "agentId", "sequence", "timestamp", "containerId")
 
 
@@ -74,7 +75,7 @@ class LogReading(BodyReading[LogReport, list[Brought]]):
             source=body.container_name or body.container_id[:12],
             message=body.message,
             timestamp=None if at_us is None else _EPOCH + timedelta(microseconds=at_us),
-            level=max(each for each in Level if each <= level),
+            level=_LEVELS[level],
             instance=body.container_id,
             stream=body.stream,
             attributes=msgspec.json.decode(attributes) if attributes else {},

@@ -91,6 +91,8 @@ class Containers:
                 await self.forget()
             except WorkbenchError as error:
                 log.warning("containers: old samples cannot be forgotten now: %s", error.message)
+            except Exception:  # border: a loop in the background goes on whatever happens
+                log.exception("containers: old samples cannot be forgotten")
             await asyncio.sleep(FORGET_INTERVAL_S)
 
     async def forget(self) -> None:

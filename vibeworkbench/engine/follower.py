@@ -138,6 +138,9 @@ class Follower:
         except* WorkbenchError as errors:
             self.state, self.reason = "failing", str(_first(errors))
             log.warning("containers: %s", self.reason)
+        except* Exception:  # border: an engine may answer what nobody foresaw, and is asked again
+            self.state, self.reason = "failing", "its answer was not understood"
+            log.exception("containers: the engine's answer was not understood")
         finally:
             self._following.clear()
 
