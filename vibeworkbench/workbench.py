@@ -33,6 +33,8 @@ from vibeworkbench.errors import InvalidInput, Unavailable
 from vibeworkbench.logs import records as log_records
 from vibeworkbench.logs import room as log_room
 from vibeworkbench.logs import routes as log_routes
+from vibeworkbench.logs.events import TABLES as EVENT_TABLES
+from vibeworkbench.logs.events import Events
 from vibeworkbench.logs.facts import LogFacts
 from vibeworkbench.logs.intake import TABLES as SPOOL_TABLES
 from vibeworkbench.logs.service import Logs
@@ -207,6 +209,7 @@ class Workbench:
         rooms: Rooms,
         warehouse: Warehouse,
         logs: Logs,
+        events: Events,
         containers: Containers,
         ops: Ops,
         schedules: Schedules,
@@ -219,6 +222,7 @@ class Workbench:
         self.rooms = rooms
         self.warehouse = warehouse
         self.logs = logs
+        self.events = events
         self.containers = containers
         self.ops = ops
         self.schedules = schedules
@@ -253,7 +257,7 @@ class Workbench:
         warehouse = Warehouse(
             path=data_dir.absolute() / WAREHOUSE_FILE,
             settings=settings.warehouse,
-            tables=(SPOOL_TABLES, log_records.TABLES, container_records.TABLES),
+            tables=(SPOOL_TABLES, log_records.TABLES, EVENT_TABLES, container_records.TABLES),
         )
         logs = Logs(
             directory=data_dir.absolute(), warehouse=warehouse, rooms=rooms, settings=settings.logs, registry=registry
@@ -296,6 +300,7 @@ class Workbench:
             rooms=rooms,
             warehouse=warehouse,
             logs=logs,
+            events=Events(database=database, logs=logs),
             containers=containers,
             ops=ops,
             schedules=calendar,
@@ -314,6 +319,8 @@ class Workbench:
         self._stops.push_async_callback(self.logs.stop)
         await self.logs.start()
         await self.warehouse.start()
+        self._stops.push_async_callback(self.events.stop)
+        await self.events.start()
         self._stops.push_async_callback(self.containers.stop)
         await self.containers.start()
         self._stops.push_async_callback(self.schedules.settled)
@@ -362,7 +369,7 @@ class Workbench:
         )
         mounted += access_routes.routes(self.access)
         mounted += ops_routes.routes(self.ops)
-        mounted += log_routes.routes(self.logs)
+        mounted += log_routes.routes(self.logs, self.events)
         mounted += container_routes.routes(self.containers)
         mounted += room_routes.routes(self.rooms)
         mounted += schedule_routes.routes(self.schedules)

@@ -13,6 +13,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from tests.patience import PATIENCE_S
+from vibeworkbench.logs.events import TABLES as EVENT_TABLES
+from vibeworkbench.logs.events import Events
 from vibeworkbench.logs.intake import TABLES as SPOOL_TABLES
 from vibeworkbench.logs.model import Kind, Level, Record
 from vibeworkbench.logs.records import TABLES
@@ -22,6 +24,7 @@ from vibeworkbench.rooms.model import Party
 from vibeworkbench.rooms.service import Rooms
 from vibeworkbench.settings import LogSettings, RoomSettings, StorageSettings, WarehouseSettings
 from vibeworkbench.storage import schema
+from vibeworkbench.storage.records import Database
 from vibeworkbench.storage.warehouse import FILE, Warehouse
 from vibeworkbench.web.roles import Role
 from vibeworkbench.workbench import open_database
@@ -34,6 +37,8 @@ class Site:
     """What runs."""
 
     logs: Logs
+    events: Events
+    database: Database
     warehouse: Warehouse
     rooms: Rooms
     registry: CollectorRegistry
@@ -59,7 +64,9 @@ async def opened(
     rooms = Rooms(database=database, settings=RoomSettings(), registry=registry)
     rooms.register(Party(PARTY, recording=False, read=Role.analyst, write=None, rooms=frozenset({ROOM})))
     warehouse = Warehouse(
-        path=directory / FILE, settings=warehouse_settings or WarehouseSettings(), tables=(SPOOL_TABLES, TABLES)
+        path=directory / FILE,
+        settings=warehouse_settings or WarehouseSettings(),
+        tables=(SPOOL_TABLES, TABLES, EVENT_TABLES),
     )
     logs = Logs(
         directory=directory,
@@ -68,11 +75,12 @@ async def opened(
         settings=settings or LogSettings(),
         registry=registry,
     )
+    events = Events(database=database, logs=logs)
     await rooms.start()
     await logs.start()
     await warehouse.start()
     try:
-        yield Site(logs, warehouse, rooms, registry)
+        yield Site(logs, events, database, warehouse, rooms, registry)
     finally:
         await logs.stop()
         await warehouse.stop()

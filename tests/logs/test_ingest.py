@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from tests.servers import Server
 
@@ -87,3 +89,64 @@ def test_a_record_with_a_known_id_is_stored_once(http: httpx.Client) -> None:
     assert http.post("api/logs/worker", json={"records": sent}).json()["duplicates"] == 2
     assert http.post("api/logs/worker", content=ndjson(sent), headers=NDJSON).json()["duplicates"] == 5
     assert len(http.get("api/logs", params={"source": "twice"}).json()["items"]) == 3
+
+
+def test_whoever_watches_sees_new_lines(server: Server, http: httpx.Client) -> None:
+    """In a batch that says how many it leaves out."""
+    address = f"{server.url}vibeworkbench/parties/logs/main".replace("http", "ws", 1)
+    with connect(address, additional_headers={"Authorization": f"token {server.token}"}) as socket:
+        assert json.loads(socket.recv(30))["type"] == "connected"
+        http.post("api/logs/worker", json={"records": [record(number, source="live") for number in range(300)]})
+        seen, skipped = [], 0
+        while len(seen) + skipped < 300:
+            message = json.loads(socket.recv(60))
+            if message["type"] == "presence":
+                continue
+            assert message["type"] == "lines"
+            seen += message["data"]["lines"]
+            skipped += message["data"]["skipped"]
+    assert len(seen) + skipped == 300
+    assert seen[-1]["message"] == "fetched 299 pages"
+    assert seen[-1]["templateId"]
+
+
+def test_templates_are_listed_and_explained(http: httpx.Client) -> None:
+    """With counts, samples and a course; a line that comes tomorrow is explained today."""
+    http.post("api/logs/worker", json={"records": [record(number, source="mined") for number in range(5)]})
+    (template,) = http.get("api/logs/templates", params={"source": "mined", "sort": "count"}).json()["items"]
+    assert (template["count"], template["sources"]) == (5, [{"kind": "worker", "source": "mined"}])
+    assert sum(template["sparkline"]["counts"]) == 5
+    told = http.get(f"api/logs/templates/{template['templateId']}").json()
+    assert told["explanation"]["template"]["templateId"] == template["templateId"]
+    found = http.get("api/logs", params={"template": template["templateId"], "source": "mined", "limit": 2}).json()
+    assert [each["message"] for each in found["items"]] == ["fetched 4 pages", "fetched 3 pages"]
+    more = {"template": template["templateId"], "source": "mined", "cursor": found["nextCursor"]}
+    assert len(http.get("api/logs", params=more).json()["items"]) == 3
+    explained = http.post("api/logs/explain", json={"line": "fetched 77 pages"}).json()
+    assert explained["template"]["templateId"] == template["templateId"]
+    assert http.get("api/logs/templates/no-such").status_code == 404
+
+
+def test_events_of_patches_are_taken(http: httpx.Client) -> None:
+    """As log records are: the good ones kept, the others told."""
+    sent = [{"kind": "patch-applied", "key": "p-1", "attributes": {"ok": True}}, {"key": "p-2"}]
+    answer = http.post("api/patches/events", content=ndjson(sent), headers=NDJSON).json()
+    assert (answer["accepted"], [each["field"] for each in answer["rejected"]]) == (1, ["kind"])
+
+
+def test_what_is_no_json_is_refused(http: httpx.Client) -> None:
+    """And a compressed body is read."""
+    assert http.post("api/logs/worker", content=b"hello\nworld\n", headers=NDJSON).status_code == 400
+    assert http.post("api/logs/worker", content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    packed = gzip.compress(ndjson([record(1, source="packed")]))
+    headers = {**NDJSON, "Content-Encoding": "gzip"}
+    assert http.post("api/logs/worker", content=packed, headers=headers).json()["accepted"] == 1
+
+
+def test_only_those_who_may_deliver_and_only_those_who_may_read(server: Server) -> None:
+    """Ingest posts and reads nothing; an analyst reads and posts nothing."""
+    with server.http(server.grant("ingest")) as ingest, server.http(server.grant("analyst")) as analyst:
+        assert ingest.post("api/logs/worker", content=ndjson([record(1)]), headers=NDJSON).status_code == 200
+        assert ingest.get("api/logs").status_code == 403
+        assert analyst.get("api/logs").status_code == 200
+        assert analyst.post("api/logs/worker", content=ndjson([record(1)]), headers=NDJSON).status_code == 403

@@ -55,6 +55,7 @@ INGEST = (
     *EVERYBODY,
     r"GET /vibeworkbench/api/status",
     r"POST /vibeworkbench/api/(logs/(worker|build)|monitoring/(logs|errors|processes|samples)|patches/events)",
+    r"POST /vibeworkbench/v1/logs",
 )
 ALLOWED = {
     "anonymous": EVERYBODY,

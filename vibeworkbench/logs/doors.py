@@ -10,6 +10,7 @@ import msgspec
 from vibeworkbench.errors import InvalidInput, WorkbenchError
 from vibeworkbench.logs import otlp
 from vibeworkbench.logs.columns import Lines, Receipt
+from vibeworkbench.logs.events import EventBody, EventReading, Events, EventsBody
 from vibeworkbench.logs.model import Kind
 from vibeworkbench.logs.otlp import PROTOBUF
 from vibeworkbench.logs.reading import RECORDS_AT_ONCE, BodyReading, Reading, Unpacking, records_of
@@ -130,6 +131,36 @@ class IngestHandler(ApiHandler):
         for start in range(0, len(raws), RECORDS_AT_ONCE):
             some = raws[start : start + RECORDS_AT_ONCE]
             await self._taken(await asyncio.to_thread(self._reading.several, some))
+
+
+class EventsHandler(IngestHandler):
+    """Where programs tell what happened."""
+
+    def initialize(self, service: Events) -> None:  # type: ignore[override]
+        """The service is at hand."""
+        super().initialize(service.logs, Kind.worker)
+        self.events = service
+
+    def new_reading(self) -> BodyReading[Any, Any]:
+        """What reads the events of the body."""
+        return EventReading(self.service.settings)
+
+    async def take(self, good: Any) -> Receipt:
+        """The good events of a slice are on disk."""
+        return await self.events.take(good)
+
+    @operation(
+        summary="Send events, such as those of patches",
+        role=Role.ingest,
+        streams={JSON: (EventsBody, EventBody), NDJSON: (EventBody,)},
+        answer=ReceiptBody,
+        errors=(429, 503),
+        description="A 200 means that what was accepted is on disk. An event with an id is stored once, together with "
+        "its kind and key, within the time that the settings say for log records.",
+    )
+    async def post(self) -> ReceiptBody:
+        """The good events are on disk."""
+        return await self.received()
 
 
 class OtlpHandler(ApiHandler):

@@ -10,7 +10,8 @@ import msgspec
 from vibeworkbench.logs.asking import SourceSaid, Wanted
 from vibeworkbench.logs.catalogue import Template, WantedTemplates
 from vibeworkbench.logs.columns import instant, microseconds
-from vibeworkbench.logs.doors import IngestHandler, OtlpHandler
+from vibeworkbench.logs.doors import EventsHandler, IngestHandler, OtlpHandler
+from vibeworkbench.logs.events import Events
 from vibeworkbench.logs.model import Kind, Level
 from vibeworkbench.logs.service import Logs, body_of
 from vibeworkbench.logs.wire import (
@@ -181,7 +182,7 @@ def _template_body(template: Template, explanation: Mapping[str, Any] | None = N
     )
 
 
-def routes(service: Logs) -> list[Route]:
+def routes(service: Logs, events: Events) -> list[Route]:
     """What the logs mount."""
     mine = {"service": service}
     return [
@@ -193,4 +194,5 @@ def routes(service: Logs) -> list[Route]:
         Route("/api/logs/templates", TemplatesHandler, mine),
         Route("/api/logs/templates/{templateId}", TemplateHandler, mine),
         Route("/api/logs/explain", ExplainHandler, mine),
+        Route("/api/patches/events", EventsHandler, {"service": events}),
     ]

@@ -1,6 +1,7 @@
 -- Lines go by their arrival: what an old file told yesterday is young.
 DELETE FROM log_line WHERE received_at < $lines_before;
 DELETE FROM log_stretch WHERE next_seq <= (SELECT coalesce(min(seq), 0) FROM log_line);
+DELETE FROM event WHERE happened_at < $counts_before AND received_at < $counts_before;
 DELETE FROM log_refused WHERE last_at < $lines_before;
 -- A template of which lines are kept is kept with its counts, however old the lines say they are.
 CREATE OR REPLACE TEMPORARY TABLE log_present AS SELECT DISTINCT template_id FROM log_line;
