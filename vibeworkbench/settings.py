@@ -116,15 +116,14 @@ class TlsTarget(Section, frozen=True, tag="tls", tag_field="kind"):
 
 
 class FilesTarget(Section, frozen=True, tag="files", tag_field="kind"):
-    """Log files found by a glob and tailed."""
+    """Log files found by a glob, which are followed while the server runs."""
 
     name: str
     glob: str
-    error_levels: tuple[str, ...] = ("error", "critical", "fatal")
     max_bytes: Count = 64 * 2**20
-    """Most bytes of one file that one scan reads; the next scan goes on from there."""
+    """Most bytes of one file that are read before the other files have their turn."""
     max_files: Count = 1000
-    """Most files of the glob that one scan reads, newest first; how many were left out is reported."""
+    """Most files of the glob that are followed, newest first; how many were left out is reported."""
 
 
 class WorkspaceTarget(Section, frozen=True, tag="workspace", tag_field="kind"):
@@ -393,6 +392,8 @@ class LogSettings(Section, frozen=True):
     """Counts of templates, and templates of which nothing was seen for as long, are forgotten after this time."""
     minutes_days: Positive = 7.0
     """Counts by minute older than this become counts by hour."""
+    journal: Literal["auto", "off"] = "auto"
+    """Whether the systemd journal is followed where there is one that this server's user may read."""
     live_lines: Count = 200
     """Most lines of one live batch; what is left out is said with it."""
 

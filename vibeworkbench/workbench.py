@@ -36,8 +36,11 @@ from vibeworkbench.logs import routes as log_routes
 from vibeworkbench.logs.events import TABLES as EVENT_TABLES
 from vibeworkbench.logs.events import Events
 from vibeworkbench.logs.facts import LogFacts
+from vibeworkbench.logs.follower import Follower
 from vibeworkbench.logs.intake import TABLES as SPOOL_TABLES
+from vibeworkbench.logs.journal import Journal
 from vibeworkbench.logs.service import Logs
+from vibeworkbench.logs.tail.lines import Patience
 from vibeworkbench.ops import room as ops_room
 from vibeworkbench.ops import routes as ops_routes
 from vibeworkbench.ops.checks import load_checks
@@ -45,13 +48,14 @@ from vibeworkbench.ops.collectors import load_collectors
 from vibeworkbench.ops.plugins import PluginFailure
 from vibeworkbench.ops.scans.line import Site
 from vibeworkbench.ops.service import Ops
+from vibeworkbench.ops.targets import active
 from vibeworkbench.rooms import routes as room_routes
 from vibeworkbench.rooms.model import RELAY, Party
 from vibeworkbench.rooms.service import Rooms
 from vibeworkbench.schedules import routes as schedule_routes
 from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.schedules.service import Schedules
-from vibeworkbench.settings import Settings, StorageSettings, settings_from_file
+from vibeworkbench.settings import FilesTarget, Settings, StorageSettings, settings_from_file
 from vibeworkbench.storage import dialects, schema
 from vibeworkbench.storage.records import Database
 from vibeworkbench.storage.warehouse import FILE as WAREHOUSE_FILE
@@ -211,6 +215,7 @@ class Workbench:
         logs: Logs,
         events: Events,
         containers: Containers,
+        follower: Follower,
         ops: Ops,
         schedules: Schedules,
         dashboards: Dashboards,
@@ -224,6 +229,8 @@ class Workbench:
         self.logs = logs
         self.events = events
         self.containers = containers
+        self.follower = follower
+        self.journal = Journal(logs=logs)
         self.ops = ops
         self.schedules = schedules
         self.dashboards = dashboards
@@ -271,7 +278,7 @@ class Workbench:
         )
         collectors = load_collectors(settings.ops.disabled_collectors)
         checks = load_checks(settings.ops.disabled_checks)
-        facts = dict(host.facts) | {"logs": LogFacts(logs), "containers": ContainerFacts(containers)}
+        facts = dict(host.facts) | {"containers": ContainerFacts(containers)}
         ops = Ops(
             database=database,
             rooms=rooms,
@@ -287,6 +294,8 @@ class Workbench:
             settings=settings.dashboards,
             site=DashboardSite(host.root, host.url, host.rights or access, access.note, clock),
         )
+        follower = Follower(logs=logs, targets=partial(_files_targets, ops), patience=Patience())
+        facts["logs"] = LogFacts(logs, follower)
         facts["dashboards"] = dashboards.facts
         access.imply(dashboards.rooms_of)
         dashboards.shelf.listen(access.implied_otherwise)
@@ -302,6 +311,7 @@ class Workbench:
             logs=logs,
             events=Events(database=database, logs=logs),
             containers=containers,
+            follower=follower,
             ops=ops,
             schedules=calendar,
             dashboards=dashboards,
@@ -323,6 +333,10 @@ class Workbench:
         await self.events.start()
         self._stops.push_async_callback(self.containers.stop)
         await self.containers.start()
+        self._stops.push_async_callback(self.follower.stop)
+        await self.follower.start()
+        self._stops.push_async_callback(self.journal.stop)
+        await self.journal.start()
         self._stops.push_async_callback(self.schedules.settled)
         self._stops.push_async_callback(self.ops.stop)
         await self.ops.start()
@@ -369,7 +383,7 @@ class Workbench:
         )
         mounted += access_routes.routes(self.access)
         mounted += ops_routes.routes(self.ops)
-        mounted += log_routes.routes(self.logs, self.events)
+        mounted += log_routes.routes(self.logs, self.events, self.follower)
         mounted += container_routes.routes(self.containers)
         mounted += room_routes.routes(self.rooms)
         mounted += schedule_routes.routes(self.schedules)
@@ -406,6 +420,8 @@ class Workbench:
     async def _logs(self) -> Part:
         if not self.started:
             return _NOT_RUNNING
+        if not self.follower.alive:
+            return Part("failed", "files are not followed")
         return self.logs.standing()
 
     async def _containers(self) -> Part:
@@ -434,6 +450,10 @@ class Workbench:
 
 
 _NOT_RUNNING = Part("failed", "the server is starting or stopping, or could not start")
+
+
+async def _files_targets(ops: Ops) -> list[FilesTarget]:
+    return [each for each in active(await ops.targets()) if isinstance(each, FilesTarget)]
 
 
 def _parties(ops: Ops, calendar: Schedules, containers: Containers) -> tuple[Party, ...]:

@@ -9,11 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vibeworkbench.logs.asking import aware, level_of, recent
+from vibeworkbench.logs.follower import Follower
 from vibeworkbench.logs.judging.model import Asked, Seen
 from vibeworkbench.logs.observing import seen
 from vibeworkbench.logs.service import Logs, body_of
 from vibeworkbench.logs.sql import statement
 from vibeworkbench.storage.warehouse import Connection
+
+CATCH_UP_S = 5.0
+"""How long is waited for files to be read before what was read is told."""
 
 
 class LogFacts:
@@ -21,19 +25,47 @@ class LogFacts:
 
     Args:
         logs: The service.
+        follower: What reads files.
     """
 
-    def __init__(self, logs: Logs) -> None:
+    def __init__(self, logs: Logs, follower: Follower) -> None:
         self._logs = logs
+        self._follower = follower
 
     async def drain(self) -> int:
-        """All that was acknowledged is in the warehouse; the result is the ``seq`` of its last line, 0 without any."""
+        """All that was acknowledged, or stood in followed files, is in the warehouse.
+
+        Returns:
+            The ``seq`` of its last line, 0 without any.
+        """
+        await self._follower.caught_up(CATCH_UP_S)
         await self._logs.drained()
         return await self._logs.warehouse.read(_last_seq)
 
     async def seen(self, asked: Asked) -> Seen:
         """What the sources of a kind say, as of one instant."""
         return await self._logs.warehouse.read(seen(asked))
+
+    async def files(self, name: str) -> dict[str, Any]:
+        """How the files of a target are read, after all that stood in them was, as far as there was time.
+
+        Returns:
+            ``{looked, files, leftOut, refused, skipped, behindBytes, reason}``: whether there was a look, how many
+            files match and how many of them are left out; names of files that may not be read, name → why of those that
+            are not read; bytes that are not read yet; why nothing is read now, else empty.
+        """
+        await self._follower.caught_up(CATCH_UP_S)
+        stands = self._follower.standing(name)
+        found = stands.result
+        return {
+            "looked": stands.looked,
+            "files": found.files,
+            "leftOut": found.left_out,
+            "refused": sorted(found.refused),
+            "skipped": dict(sorted(found.skipped.items())),
+            "behindBytes": found.behind_bytes,
+            "reason": stands.reason,
+        }
 
     async def sources(self) -> list[dict[str, Any]]:
         """``{kind, source, lines, firstAt, lastAt}`` of each source."""

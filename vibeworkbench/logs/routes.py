@@ -12,6 +12,7 @@ from vibeworkbench.logs.catalogue import Template, WantedTemplates
 from vibeworkbench.logs.columns import instant, microseconds
 from vibeworkbench.logs.doors import EventsHandler, IngestHandler, OtlpHandler
 from vibeworkbench.logs.events import Events
+from vibeworkbench.logs.follower import Follower
 from vibeworkbench.logs.model import Kind, Level
 from vibeworkbench.logs.service import Logs, body_of
 from vibeworkbench.logs.wire import (
@@ -81,10 +82,18 @@ class LinesHandler(_Handler):
 class SourcesHandler(_Handler):
     """Who speaks."""
 
+    def initialize(self, service: Logs, follower: Follower) -> None:  # type: ignore[override]
+        """The service is at hand, and what reads files."""
+        super().initialize(service)
+        self._follower = follower
+
     @operation(summary="List the sources of log lines", role=Role.analyst, answer=SourcesPage, errors=(503,))
     async def get(self) -> SourcesPage:
         """Every source that has said something, or tried to."""
-        return SourcesPage(items=[_source_body(each) for each in await self.service.sources()], next_cursor=None)
+        found = await self.service.sources()
+        behind = self._follower.behind_bytes()
+        items = [_source_body(each, behind.get(each.source) if each.kind == Kind.files else None) for each in found]
+        return SourcesPage(items=items, next_cursor=None)
 
 
 class TemplatesHandler(_Handler):
@@ -150,7 +159,7 @@ class ExplainHandler(_Handler):
         return await self.service.explain(body.line, body.kind or "", body.source)
 
 
-def _source_body(said: SourceSaid) -> SourceBody:
+def _source_body(said: SourceSaid, behind_bytes: int | None) -> SourceBody:
     return SourceBody(
         kind=said.kind,
         source=said.source,
@@ -161,6 +170,7 @@ def _source_body(said: SourceSaid) -> SourceBody:
         layout=said.layout,
         rejected=said.refused,
         rejected_sample=said.sample,
+        files_behind_bytes=behind_bytes,
     )
 
 
@@ -182,7 +192,7 @@ def _template_body(template: Template, explanation: Mapping[str, Any] | None = N
     )
 
 
-def routes(service: Logs, events: Events) -> list[Route]:
+def routes(service: Logs, events: Events, follower: Follower) -> list[Route]:
     """What the logs mount."""
     mine = {"service": service}
     return [
@@ -190,7 +200,7 @@ def routes(service: Logs, events: Events) -> list[Route]:
         Route("/api/logs/build", IngestHandler, {**mine, "kind": Kind.build}),
         Route("/v1/logs", OtlpHandler, mine),
         Route("/api/logs", LinesHandler, mine),
-        Route("/api/logs/sources", SourcesHandler, mine),
+        Route("/api/logs/sources", SourcesHandler, {**mine, "follower": follower}),
         Route("/api/logs/templates", TemplatesHandler, mine),
         Route("/api/logs/templates/{templateId}", TemplateHandler, mine),
         Route("/api/logs/explain", ExplainHandler, mine),

@@ -103,7 +103,8 @@ class SourceBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Who has said something.
 
     ``layout`` tells how its lines are built, ``rejected`` how many could not be taken; ``silent`` is who has said
-    nothing for an hour and for ten times as long as usual.
+    nothing for an hour and for ten times as long as usual. ``filesBehindBytes`` is what is not read yet of the files of
+    a followed target.
     """
 
     kind: str
@@ -115,6 +116,7 @@ class SourceBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     layout: str | None
     rejected: int
     rejected_sample: str | None
+    files_behind_bytes: int | None
 
 
 class SourcesPage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Every complete line of a followed glob is counted exactly once, whatever happens to the files between readings."""
+"""Every record of a followed glob is delivered exactly once, whatever happens to the files between readings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +17,48 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vibeworkbench.logs.tail.follow import Candidate, Tail, TailOrder, TailResult, candidates
-from vibeworkbench.logs.tail.marks import Mark, cursor_of, marks_of
-
-
-def order(folder: Path, marks: Sequence[Mark], glob: str = "app.log*", **changes: Any) -> TailOrder:
-    """An order over ``folder`` whose marks went through their stored form."""
-    chosen: dict[str, Any] = {
-        "glob": str(folder / glob),
-        "marks": marks_of(cursor_of(marks)),
-        "sampled": frozenset({"error"}),
-        "max_bytes": 2**20,
-        "max_files": 100,
-        "again": False,
-        "until_s": time.monotonic() + 60,
-        "now": datetime.now(UTC),
-    }
-    return TailOrder(**{**chosen, **changes})
+from vibeworkbench.logs.tail.follow import Candidate, Memory, Tail, TailOrder, TailResult, candidates
+from vibeworkbench.logs.tail.lines import RECORD_BYTES, Patience
+from vibeworkbench.logs.tail.marks import mark_of, stored_form
 
 
 class Follower:
-    """Reads one folder again and again, keeping the marks between readings."""
+    """Reads one folder again and again; what must be durable goes through its stored form, and nothing else is kept."""
 
     def __init__(self, folder: Path, **changes: Any) -> None:
-        self.folder, self.changes, self.marks = folder, changes, list[Mark]()
+        self.folder, self.changes = folder, changes
+        self.stored = dict[str, Mapping[str, Any]]()
+        self.records = list[str]()
 
-    def read(self, **changes: Any) -> TailResult:
-        """One reading from where the last one got to."""
-        result = Tail(order(self.folder, self.marks, **{**self.changes, **changes})).result()
-        self.marks = result.marks
-        return result
+    def order(self, glob: str = "app.log*", **changes: Any) -> TailOrder:
+        """The order of the next reading."""
+        chosen: dict[str, Any] = {
+            "glob": str(self.folder / glob),
+            "marks": [mark_of(form) for form in self.stored.values()],
+            "memory": Memory(),
+            "max_bytes": 2**20,
+            "max_files": 100,
+            "until_s": time.monotonic() + 60,
+            "now_s": 1000,
+            "patience": Patience(0, 3600),
+        }
+        return TailOrder(**{**chosen, **changes})
 
-    def new(self, **changes: Any) -> int:
-        """How many lines one reading counts as new."""
-        return self.read(**changes).new.counts.total()
+    def read(self, most: int | None = None, **changes: Any) -> TailResult:
+        """One reading from where the last one got to; killed after ``most`` deliveries."""
+        tail = Tail(self.order(**{**self.changes, **changes}))
+        self.records = []
+        for delivery in itertools.islice(tail.deliveries(), most):
+            self.records += delivery.records
+            self.stored |= {name: stored_form(mark) for name, mark in delivery.marks.items() if mark}
+            for name in [name for name, mark in delivery.marks.items() if mark is None]:
+                del self.stored[name]
+        return tail.result
+
+    def new(self, most: int | None = None, **changes: Any) -> int:
+        """How many records one reading delivers."""
+        self.read(most, **changes)
+        return len(self.records)
 
 
 @pytest.fixture
@@ -84,8 +90,8 @@ def test_an_unfinished_line_waits(follower: Follower, tmp_path: Path) -> None:
     append(log, "ERROR whole\nERROR ha")
     assert follower.new() == 1
     append(log, "lf\n")
-    result = follower.read()
-    assert (result.new.counts.total(), result.new.samples) == (1, ["ERROR half"])
+    follower.read()
+    assert follower.records == ["ERROR half"]
 
 
 def test_the_rest_of_a_renamed_file_is_read(follower: Follower, tmp_path: Path) -> None:
@@ -96,9 +102,8 @@ def test_the_rest_of_a_renamed_file_is_read(follower: Follower, tmp_path: Path) 
     append(log, numbered(3, 2))
     log.rename(tmp_path / "app.log.1")
     append(log, numbered(5, 4))
-    result = follower.read()
-    assert result.new.counts.total() == 6
-    assert result.new.samples[0] == "ERROR line number 3"
+    assert follower.new() == 6
+    assert follower.records[0] == "ERROR line number 3"
     assert follower.new() == 0
 
 
@@ -155,14 +160,14 @@ def test_a_compressed_rotation_is_the_same_content(tmp_path: Path, glob: str) ->
 
 
 def test_an_incomplete_gzip_is_read_when_it_is_whole(follower: Follower, tmp_path: Path) -> None:
-    """Nothing of a half-written archive counts; it is named as skipped."""
+    """What there is of a half-written archive is read, it is named as skipped, and later the rest is read."""
     packed = gzip.compress(numbered(0, 2000).encode())
     archive = tmp_path / "app.log.1.gz"
     archive.write_bytes(packed[: len(packed) // 2])
-    result = follower.read()
-    assert (result.new.counts.total(), result.skipped) == (0, {"app.log.1.gz": "incomplete gzip"})
+    assert follower.read().skipped == {"app.log.1.gz": "incomplete gzip"}
+    part = len(follower.records)
     archive.write_bytes(packed)
-    assert [follower.new(), follower.new()] == [2000, 0]
+    assert [part + follower.new(), follower.new()] == [2000, 0]
 
 
 def test_a_reused_inode_is_another_file(follower: Follower, tmp_path: Path) -> None:
@@ -184,20 +189,28 @@ def test_the_limit_of_bytes_goes_on_next_time(follower: Follower, tmp_path: Path
     counts = []
     while not counts or counts[-1]:
         result = follower.read(max_bytes=500)
-        counts.append(result.new.counts.total())
+        counts.append(len(follower.records))
         assert (result.behind_bytes > 0) == (sum(counts) < 100)
     assert sum(counts) == 100
     assert len(counts) > 3
 
 
 def test_a_huge_line_counts_once(follower: Follower, tmp_path: Path) -> None:
-    """A line beyond the limit is counted without waiting for its end, and its end counts nothing."""
+    """Of a line beyond the limit the beginning is delivered without waiting for its end, and the rest never."""
     log = tmp_path / "app.log"
-    append(log, "ERROR " + "x" * 3 * 2**20)
-    assert follower.new(max_bytes=2**24) == 1
+    append(log, "INFO before\nERROR " + "x" * 3 * 2**20)
+    assert follower.new(max_bytes=2**24) == 2
+    assert follower.records[1] == "ERROR " + "x" * (RECORD_BYTES - 6) + " …"
     append(log, "y" * 100 + "\nINFO next\n")
-    result = follower.read(max_bytes=2**24)
-    assert result.new.counts == Counter(info=1)
+    assert follower.new(max_bytes=2**24) == 1
+    assert follower.records == ["INFO next"]
+
+
+def test_a_long_line_of_no_text_is_not_longer_as_text(follower: Follower, tmp_path: Path) -> None:
+    """What cannot be decoded would take three times its bytes."""
+    (tmp_path / "app.log").write_bytes(b"\xe9" * (RECORD_BYTES - 1) + b"\n")
+    assert follower.new() == 1
+    assert len(follower.records[0].encode()) < 2 * RECORD_BYTES
 
 
 def test_what_is_no_text_is_skipped_with_a_word(follower: Follower, tmp_path: Path) -> None:
@@ -207,7 +220,7 @@ def test_what_is_no_text_is_skipped_with_a_word(follower: Follower, tmp_path: Pa
     os.mkfifo(tmp_path / "app.log.pipe")
     result = follower.read()
     assert result.skipped == {"app.log.bin": "binary"}
-    assert result.new.samples == ["ERROR caf�"]
+    assert follower.records == ["ERROR caf�"]
 
 
 def test_a_hole_at_the_start_is_no_binary_file(follower: Follower, tmp_path: Path) -> None:
@@ -215,7 +228,21 @@ def test_a_hole_at_the_start_is_no_binary_file(follower: Follower, tmp_path: Pat
     with (tmp_path / "app.log").open("wb") as file:
         file.seek(50_000)
         file.write(b"ERROR after the hole\n")
-    assert follower.read().new.samples == ["ERROR after the hole"]
+    follower.read()
+    assert follower.records == ["ERROR after the hole"]
+
+
+def test_a_large_hole_hides_nothing(follower: Follower, tmp_path: Path) -> None:
+    """It is no line too long to wait for."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    with log.open("r+b") as file:
+        file.truncate()
+        file.seek(3 * 2**20)
+        file.write(b"ERROR after the hole\n")
+    assert follower.new(max_bytes=2**24) == 1
+    assert follower.records == ["ERROR after the hole"]
 
 
 def test_links_to_one_file_are_one_file(follower: Follower, tmp_path: Path) -> None:
@@ -241,24 +268,14 @@ def test_more_files_than_allowed_keeps_the_newest(follower: Follower, tmp_path: 
         append(path, numbered(number * 10, 1))
         os.utime(path, (1000 + number, 1000 + number))
     result = follower.read(max_files=2)
-    assert (result.files, result.left_out, result.new.counts.total()) == (5, 3, 2)
-
-
-def test_counting_again_tells_old_from_new(follower: Follower, tmp_path: Path) -> None:
-    """A full reading sees the old lines as old."""
-    log = tmp_path / "app.log"
-    append(log, numbered(0, 3))
-    follower.read()
-    append(log, numbered(3, 2))
-    result = follower.read(again=True)
-    assert (result.new.counts, result.old.counts) == (Counter(error=2), Counter(error=3))
+    assert (result.files, result.left_out, len(follower.records)) == (5, 3, 2)
 
 
 def test_no_time_left_moves_nothing(follower: Follower, tmp_path: Path) -> None:
     """A reading without time says so, and the next one reads everything."""
     append(tmp_path / "app.log", numbered(0, 3))
     result = follower.read(until_s=time.monotonic())
-    assert (result.in_time, result.new.counts.total()) == (False, 0)
+    assert (result.in_time, result.behind_bytes, follower.records) == (False, len(numbered(0, 3)), [])
     assert follower.new() == 3
 
 
@@ -275,17 +292,109 @@ def test_a_file_system_that_was_away_is_not_read_again(follower: Follower, tmp_p
     assert follower.new() == 0
 
 
-@pytest.mark.parametrize(
-    ("announced", "counts"),
-    [("", Counter(unknown=3, error=1, info=1)), ("ERROR in the job\n", Counter(unknown=4, error=1, info=1))],
-)
-def test_a_traceback_counts_once(follower: Follower, tmp_path: Path, announced: str, counts: Counter[str]) -> None:
-    """By its last line, or by the error that announced it."""
-    trace = 'Traceback (most recent call last):\n  File "a.py", line 1\n    f()\nValueError: no\nINFO next\n'
-    append(tmp_path / "app.log", announced + trace)
-    result = follower.read()
-    assert result.new.counts == counts
-    assert result.new.samples == [announced.strip() or "ValueError: no"]
+TRACE = 'Traceback (most recent call last):\n  File "a.py", line 1\n    f()\nValueError: no\n'
+
+
+def test_a_trace_is_one_record(follower: Follower, tmp_path: Path) -> None:
+    """Also when it arrives in parts: what may go on is left until something else begins."""
+    log, waiting = tmp_path / "app.log", {"patience": Patience(3600, 3600)}
+    parts = TRACE.splitlines(keepends=True)
+    append(log, "INFO ready\n" + parts[0])
+    assert follower.new(**waiting) == 1
+    append(log, "".join(parts[1:]))
+    result = follower.read(**waiting)
+    assert (follower.records, result.waiting, result.behind_bytes) == ([], True, 0)
+    append(log, "INFO next\n")
+    assert follower.new(**waiting) == 1
+    assert follower.records == [TRACE.rstrip("\n")]
+
+
+def test_the_last_record_of_a_quiet_file_is_whole(follower: Follower, tmp_path: Path) -> None:
+    """So is a line without an end, after a longer time."""
+    log = tmp_path / "app.log"
+    append(log, "INFO ready\n" + TRACE + "no end")
+    patience = {"patience": Patience()}
+    assert follower.new(**patience) == 1
+    os.utime(log, (time.time() - 3, time.time() - 3))
+    assert follower.new(**patience) == 1
+    os.utime(log, (time.time() - 30, time.time() - 30))
+    assert follower.new(**patience) == 1
+    assert [follower.records, follower.new(**patience)] == [["no end"], 0]
+
+
+def test_a_clock_in_the_future_holds_nothing_back(follower: Follower, tmp_path: Path) -> None:
+    """A file that will have been written tomorrow is taken as it is."""
+    log = tmp_path / "app.log"
+    append(log, "INFO ready\n")
+    os.utime(log, (time.time() + 3600, time.time() + 3600))
+    assert follower.new(patience=Patience()) == 1
+
+
+@pytest.mark.parametrize("killed_after", range(6))
+def test_a_reader_that_is_killed_repeats_and_loses_nothing(tmp_path: Path, killed_after: int) -> None:
+    """What was delivered stands with its marks, and the rest is delivered later; also where files rotated meanwhile."""
+    follower, log = Follower(tmp_path), tmp_path / "app.log"
+    append(log, numbered(0, 30_000))
+    follower.read()
+    append(log, numbered(30_000, 30_000))
+    shutil.copy(log, tmp_path / "app.log.1")
+    os.truncate(log, 0)
+    append(log, numbered(60_000, 30_000))
+    append(tmp_path / "app.log.0", numbered(90_000, 20_000))
+    found = list[str]()
+    follower.read(killed_after)
+    found += follower.records
+    while follower.new():
+        found += follower.records
+    assert sorted(found) == sorted(numbered(30_000, 80_000).splitlines())
+
+
+def test_what_is_not_moved_is_not_stored_again(follower: Follower, tmp_path: Path) -> None:
+    """A look that finds nothing new, and no other name, has nothing to keep."""
+    for number in range(3):
+        append(tmp_path / f"app.log.{number}", numbered(number, 1))
+    assert [len(one.marks) for one in Tail(follower.order()).deliveries()] == [1, 1, 1]
+    follower.read()
+    assert list(Tail(follower.order()).deliveries()) == []
+    (tmp_path / "app.log.1").rename(tmp_path / "app.log.7")
+    assert [len(one.marks) for one in Tail(follower.order()).deliveries()] == [1]
+
+
+def test_a_mark_without_a_file_is_forgotten_after_a_day(follower: Follower, tmp_path: Path) -> None:
+    """Until then it knows the content again; the store is told that it goes."""
+    log = tmp_path / "app.log"
+    append(log, numbered(0, 3))
+    follower.read()
+    log.unlink()
+    marks = follower.read().marks
+    assert [mark.gone_at_s for mark in marks] == [1000]
+    assert follower.read(marks=marks, now_s=1000 + 23 * 3600).marks == marks
+    assert follower.read(marks=marks, now_s=1000 + 25 * 3600).marks == []
+    assert follower.stored == {}
+
+
+def test_a_file_that_is_not_read_is_not_opened_each_time(follower: Follower, tmp_path: Path) -> None:
+    """What it was skipped for is remembered until it changes."""
+    path = tmp_path / "app.log.bin"
+    path.write_bytes(b"\x7fELF\0\0")
+    memory = Memory()
+    follower.read(memory=memory)
+    path.write_bytes(b"INFO 1")  # as long as before
+    os.utime(path, ns=(0, next(iter(memory.skipped.values()))[0][1]))
+    assert follower.read(memory=memory).skipped == {"app.log.bin": "binary"}
+    os.utime(path, (1000, 1000))
+    assert follower.read(memory=memory).skipped == {}
+
+
+def test_a_thousand_files_that_begin_alike(follower: Follower, tmp_path: Path) -> None:
+    """Each is read, none of them taken for another one's copy, and none is opened when nothing happened."""
+    for number in range(1000):
+        append(tmp_path / f"app.log.{number}", numbered(0, 50) + numbered(number, 1))
+        os.utime(tmp_path / f"app.log.{number}", (1000, 1000))
+    assert follower.new(max_files=1000) == 51_000
+    marks = follower.read(max_files=1000).marks
+    again = Tail(follower.order(marks=marks, max_files=1000, until_s=time.monotonic()))
+    assert (list(again.deliveries()), again.result.in_time, again.result.behind_bytes) == ([], True, 0)
 
 
 def test_files_left_out_are_read_on_later(follower: Follower, tmp_path: Path) -> None:
@@ -340,16 +449,17 @@ def test_a_file_that_vanishes_before_it_is_opened(follower: Follower, tmp_path: 
 
 
 def test_a_broken_archive_is_named_and_goes_on_when_mended(follower: Follower, tmp_path: Path) -> None:
-    """An archive whose content is damaged brings nothing, and disturbs no other file."""
+    """An archive whose content is damaged brings what is readable, and disturbs no other file."""
     packed = bytearray(gzip.compress(numbered(0, 3000).encode()))
     good = bytes(packed)
     packed[len(packed) // 2 :] = bytes(len(packed) - len(packed) // 2)
     (tmp_path / "app.log.1.gz").write_bytes(bytes(packed))
     append(tmp_path / "app.log", numbered(5000, 1))
-    result = follower.read()
-    assert (result.new.counts.total(), list(result.skipped)) == (1, ["app.log.1.gz"])
+    assert list(follower.read().skipped) == ["app.log.1.gz"]
+    part = len(follower.records)
+    assert "ERROR line number 5000" in follower.records
     (tmp_path / "app.log.1.gz").write_bytes(good)
-    assert follower.new() == 3000
+    assert part + follower.new() == 3001
 
 
 def test_a_name_that_is_no_text_is_left_out(follower: Follower, tmp_path: Path) -> None:
@@ -425,9 +535,9 @@ class Rotation(RuleBasedStateMachine):
         self.counted += self.follower.new()
 
     @rule()
-    def scan_again_from_the_start(self) -> None:
-        """A full reading."""
-        self.counted += self.follower.new(again=True)
+    def scan_and_die(self) -> None:
+        """A reading that is killed after its first delivery."""
+        self.counted += self.follower.new(1)
 
     @rule()
     def scan_a_little(self) -> None:

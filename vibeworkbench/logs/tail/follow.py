@@ -1,4 +1,4 @@
-"""Which file is which, and reading every complete line of a glob once, whatever was rotated meanwhile.
+"""Which file is which, and reading every record of a glob once, whatever was rotated meanwhile.
 
 Four passes, each over what the ones before left:
 
@@ -8,7 +8,7 @@ Four passes, each over what the ones before left:
 4. everything else: new, read from the start (or, when it is a copy of a file still being written, from its mark).
 
 A rotated file that the glob does not match is only found while it is the latest one: ``app.log*`` follows every scheme.
-Content that was written and removed between two scans is gone; nothing can count it.
+Content that was written and removed between two looks is gone; nothing can read it.
 """
 
 from __future__ import annotations
@@ -17,27 +17,44 @@ import os
 import stat
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from glob import iglob
 from itertools import islice
 
 from msgspec import structs
 
-from vibeworkbench.logs.tail.lines import Tally, read_lines
-from vibeworkbench.logs.tail.marks import Mark, OpenFile, opened, unchanged
+from vibeworkbench.logs.joining import SAMPLE_BYTES, Shape
+from vibeworkbench.logs.tail.lines import Patience, Reader, shape_at
+from vibeworkbench.logs.tail.marks import PRINT_BYTES, Mark, OpenFile, fingerprint, opened, unchanged
 
 _MOST_NAMES = 50_000
 _MOST_BESIDE = 50
-_MOST_MISSING = 12
+_FORGOTTEN_AFTER_S = 24 * 3600
 # Short logs without times may well begin alike; only beyond this size equal beginnings mean a copy.
 _LEAST_COPY_BYTES = 1024
 _BROKEN = (EOFError, OSError, zlib.error)
 
 Identity = tuple[int, int]
+State = tuple[int, int]
+"""Size and time of the last change: a file in the same state has the same content."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What looks of one glob know from earlier ones, only to save work.
+
+    Attributes:
+        shapes: Content's id → how much of it told its shape, and the shape.
+        skipped: Files that are not read, in which state, and why.
+        strange: Files that do not hold a mark's content, in which state.
+    """
+
+    shapes: dict[str, tuple[int, Shape]] = field(default_factory=dict)
+    skipped: dict[Identity, tuple[State, str]] = field(default_factory=dict)
+    strange: dict[tuple[Identity, str], State] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,49 +64,61 @@ class TailOrder:
     Attributes:
         glob: The files.
         marks: Where the last reading got to.
-        sampled: Levels of which a few lines are kept.
-        max_bytes: Most bytes of one file read on, and most bytes of its old part counted again.
+        memory: What the last reading knew; it is changed.
+        max_bytes: Most bytes of one file, about.
         max_files: Most files, newest first.
-        again: Whether what was read before is counted again, beside the new lines.
         until_s: Monotonic clock at which reading stops; the marks then say where.
-        now: The present, aware UTC.
+        now_s: The present, Unix time.
+        patience: How long the last record of a file is waited for.
     """
 
     glob: str
-    marks: Sequence[Mark]
-    sampled: frozenset[str]
+    marks: Collection[Mark]
+    memory: Memory
     max_bytes: int
     max_files: int
-    again: bool
     until_s: float
-    now: datetime
+    now_s: int
+    patience: Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Records of one file, and the marks that are true once they are kept.
+
+    Attributes:
+        path: The file, by the name under which it was first seen.
+        records: Texts, in order.
+        marks: Id → mark, of all that moved since the last delivery; ``None`` forgets one.
+    """
+
+    path: str
+    records: list[str]
+    marks: Mapping[str, Mark | None]
 
 
 @dataclass(slots=True)
 class TailResult:
-    """What the files held.
+    """What became of the files, once all deliveries were taken.
 
     Attributes:
-        new: Lines not counted before, by level, with samples.
-        old: Lines counted before, by level; empty unless asked for.
         marks: Where the next reading begins.
-        files: Matched files, and how many of them were left out by ``max_files``.
-        new_by_file: File name → new lines of the sampled levels.
+        files: Matched files.
+        left_out: How many of them were left out by ``max_files``.
         refused: Names of files that may not be read.
         skipped: Name → why it is not read: ``binary``, ``incomplete gzip`` ...
         behind_bytes: Bytes on disk that are left for the next reading.
+        waiting: Whether a record was left because it may go on.
         in_time: Whether the reading came to its end before ``until_s``.
     """
 
-    new: Tally
-    old: Tally
     marks: list[Mark] = field(default_factory=list)
     files: int = 0
     left_out: int = 0
-    new_by_file: dict[str, int] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     behind_bytes: int = 0
+    waiting: bool = False
     in_time: bool = True
 
 
@@ -125,102 +154,144 @@ def _candidate(path: str) -> Candidate | None:
     return Candidate(path, status) if stat.S_ISREG(status.st_mode) else None
 
 
+Reading = Generator[Delivery, None, bool]
+"""A pass over one file: what it delivers, and at last whether the file is done with."""
+
+
 class Tail:
-    """One reading of one glob. Blocking; for a thread. Used once."""
+    """One reading of one glob. Blocking; for a thread. Used once: ``deliveries``, and then ``result``."""
 
     def __init__(self, order: TailOrder) -> None:
+        self.result = TailResult()
         self._order = order
-        self._result = TailResult(Tally(order.sampled, order.now), Tally(frozenset(), order.now))
-        present = sorted(order.marks, key=lambda mark: -mark.missing)
+        present = sorted(order.marks, key=lambda mark: -mark.gone_at_s)
         self._marks = {mark.identity: mark for mark in present}
         self._orphans = [mark for mark in present if self._marks[mark.identity] is not mark]
+        self._places = {mark.id: mark.place for mark in present}
         self._known: dict[Identity, Mark] = {}
+        self._finished = set[Identity]()
+        self._beginnings: dict[str, dict[Identity, Mark]] = {}
+        self._moved: dict[str, Mark | None] = {}
         self._directories: dict[str, dict[int, str]] = {}
 
-    def result(self) -> TailResult:
-        """What is new; afterwards every complete line was counted once, as far as time and limits allow."""
+    def deliveries(self) -> Generator[Delivery, None, None]:
+        """What is new, some at a time; afterwards every whole record was delivered once, as time and limits allow.
+
+        What was yielded counts as kept when the next one is asked for: a reading that is given up moves nothing more.
+        """
         listed = candidates(self._order.glob)
-        self._result.files = len(listed)
-        self._result.left_out = max(len(listed) - self._order.max_files, 0)
-        for one in listed[: self._result.left_out]:
+        self.result.files = len(listed)
+        self.result.left_out = max(len(listed) - self._order.max_files, 0)
+        for one in listed[: self.result.left_out]:
             if one.identity in self._marks:
-                self._known[one.identity] = self._marks[one.identity]
-        chosen = listed[self._result.left_out :]
+                self._keep(self._marks[one.identity])
+        chosen = listed[self.result.left_out :]
         behind_first = sorted(chosen, key=lambda one: one.status.st_size - self._offset(one.identity))
-        handled = {one.identity for one in behind_first if self._reads_on(one)}
-        self._follow_departed({one.identity for one in listed})
-        fresh = [one for one in chosen if one.identity not in handled]
-        fresh = [one for one in fresh if not self._inherits(one)]
-        self._search_beside()
-        for one in fresh:
-            self._begins(one)
-        self._result.marks = [*self._known.values(), *self._missing()]
-        return self._result
+        done = set[Identity]()
+        for one in behind_first:
+            if (yield from self._reads_on(one)):
+                done.add(one.identity)
+        yield from self._follow_departed({one.identity for one in listed})
+        for one in chosen:
+            if one.identity not in done and (yield from self._inherits(one)):
+                done.add(one.identity)
+        yield from self._search_beside()
+        for one in chosen:
+            if one.identity not in done:
+                yield from self._begins(one)
+        self.result.behind_bytes = sum(self._left_bytes(one) for one in chosen)
+        self.result.marks = [*self._known.values(), *self._missing()]
+        if self._moved:
+            yield self._delivery("", [])
+
+    def _left_bytes(self, one: Candidate) -> int:
+        """What of a file the next reading will find, as of its listing."""
+        if one.identity in self._finished:
+            return 0
+        mark = self._known.get(one.identity)
+        return max(one.status.st_size - (mark.offset if mark else 0), 0)
 
     def _offset(self, identity: Identity) -> int:
         return self._marks[identity].offset if identity in self._marks else 0
 
+    def _keep(self, mark: Mark) -> None:
+        """The mark is true of a file that is there."""
+        self._known[mark.identity] = mark
+        if mark.offset >= _LEAST_COPY_BYTES:
+            self._beginnings.setdefault(mark.head, {})[mark.identity] = mark
+        if mark.offset and self._places.get(mark.id) != mark.place:
+            self._places[mark.id] = mark.place
+            self._moved[mark.id] = mark
+
+    def _delivery(self, path: str, records: list[str]) -> Delivery:
+        moved, self._moved = self._moved, {}
+        return Delivery(path, records, moved)
+
     # Pass 1
 
-    def _reads_on(self, one: Candidate) -> bool:
+    def _reads_on(self, one: Candidate) -> Reading:
         """Reads a marked file on from its mark; ``False`` for one without mark, or with other content than marked."""
         mark = self._marks.get(one.identity)
         if mark is None:
             return False
-        if unchanged(mark, one.status) and not self._order.again:
-            self._known[one.identity] = structs.replace(mark, path=one.path, missing=0)
+        if unchanged(mark, one.status):
+            self._finished.add(one.identity)
+            self._keep(structs.replace(mark, path=one.path, gone_at_s=0))
             return True
         if mark.offset == 0:  # nothing of it was read, so nothing proves that the inode is not another file's by now
             return False
         with self._opened(one.path, mark) as source:
             if source is None or source.identity != one.identity:
                 # Rotated between listing and opening: the next reading finds it by its inode, under another name.
-                self._known[one.identity] = mark
+                self._keep(mark)
                 return source is None and not self._in_time()
             if not source.holds(mark):
                 self._orphans.append(mark)
                 return False
-            self._consume(source, mark.name, mark)
+            yield from self._consume(source, (mark.id, mark.name), mark)
             return True
 
     # Pass 2
 
-    def _follow_departed(self, listed: AbstractSet[Identity]) -> None:
+    def _follow_departed(self, listed: AbstractSet[Identity]) -> Iterator[Delivery]:
         """Reads marked files on that left the glob but not the directory; the others become orphans."""
         for identity, mark in self._marks.items():
             if identity in self._known or identity in listed:
                 continue
             path = self._names(os.path.dirname(mark.path)).get(mark.inode)
             candidate = _candidate(path) if path and _related(os.path.basename(path), mark) else None
-            if candidate is None or candidate.identity != identity or not self._reads_departed(candidate, mark):
+            there = candidate if candidate and candidate.identity == identity else None
+            if there is None or not (yield from self._reads_departed(there, mark)):
                 self._orphans.append(mark)
 
-    def _reads_departed(self, one: Candidate, mark: Mark) -> bool:
+    def _reads_departed(self, one: Candidate, mark: Mark) -> Reading:
         if unchanged(mark, one.status):
-            self._known[one.identity] = structs.replace(mark, path=one.path, missing=0)
+            self._finished.add(one.identity)
+            self._keep(structs.replace(mark, path=one.path, gone_at_s=0))
             return True
         with self._opened(one.path, mark) as source:
             if source is None or source.identity != one.identity or not source.holds(mark):
                 return one.identity in self._known
-            self._consume(source, mark.name, mark, again=False)
+            yield from self._consume(source, (mark.id, mark.name), mark)
             return True
 
     # Pass 3
 
-    def _inherits(self, one: Candidate) -> bool:
+    def _inherits(self, one: Candidate) -> Reading:
         """Reads a file on that holds the content of an orphan; ``False`` when it holds none's."""
-        heirs = [mark for mark in self._orphans if mark.offset and _related(os.path.basename(one.path), mark)]
+        name = os.path.basename(one.path)
+        heirs = [mark for mark in self._orphans if _related(name, mark) and self._may_hold(one, mark)]
         if not heirs:
             return False
         with self._opened(one.path) as source:
             for mark in sorted(heirs, key=lambda mark: -mark.offset) if source else ():
-                if source and source.holds(mark):
+                if source and self._holds(source, mark):
                     self._orphans.remove(mark)
-                    self._consume(source, mark.name, mark)
+                    yield from self._consume(source, (mark.id, mark.name), mark)
                     return True
         return False
 
-    def _search_beside(self) -> None:
+    def _search_beside(self) -> Iterator[Delivery]:
         """Looks for the content of orphans in files of their directories that the glob does not match."""
         for mark in [mark for mark in self._orphans if mark.offset]:
             directory = os.path.dirname(mark.path)
@@ -229,75 +300,104 @@ class Tail:
             for one in found:
                 # What was copied, moved or compressed after the last reading is at least as new as that.
                 later = one is not None and one.status.st_mtime_ns >= mark.modified_ns
-                if one and later and one.identity not in self._known and self._reads_beside(one, mark):
+                if one is None or not later or one.identity in self._known or not self._may_hold(one, mark):
+                    continue
+                if (yield from self._reads_beside(one, mark)):
                     self._orphans.remove(mark)
                     break
 
-    def _reads_beside(self, one: Candidate, mark: Mark) -> bool:
+    def _reads_beside(self, one: Candidate, mark: Mark) -> Reading:
         with self._opened(one.path) as source:
-            if source is None or not source.holds(mark):
+            if source is None or not self._holds(source, mark):
                 return False
-            self._consume(source, mark.name, mark, again=False)
+            yield from self._consume(source, (mark.id, mark.name), mark)
             return True
+
+    def _may_hold(self, one: Candidate, mark: Mark) -> bool:
+        """Whether nobody knows yet that a file does not hold the content of a mark."""
+        return mark.offset > 0 and self._order.memory.strange.get((one.identity, mark.id)) != _state(one.status)
+
+    def _holds(self, source: OpenFile, mark: Mark) -> bool:
+        if holds := source.holds(mark):
+            return holds
+        self._order.memory.strange[source.identity, mark.id] = _state(source.status)
+        return False
 
     # Pass 4
 
-    def _begins(self, one: Candidate) -> None:
+    def _begins(self, one: Candidate) -> Iterator[Delivery]:
         """Reads a new file from its start, or what a copy has beyond the file it was copied from."""
+        name, memory = os.path.basename(one.path), self._order.memory
+        state, reason = memory.skipped.get(one.identity, (None, ""))
+        if state == _state(one.status):
+            self.result.skipped[name] = reason
+            self._finished.add(one.identity)
+            return
         with self._opened(one.path) as source:
             if source is None or source.identity in self._known:
                 return
-            name = os.path.basename(one.path)
             mark = self._marks.get(source.identity)
             if mark and mark not in self._orphans and source.holds(mark):
-                self._consume(source, mark.name, mark)
+                yield from self._consume(source, (mark.id, mark.name), mark)
             elif reason := _unreadable(source):
-                self._result.skipped[name] = reason
+                self._skip(source, reason)
             else:
-                self._consume(source, name, self._copied(source, name))
+                yield from self._consume(source, (_new_id(source), name), self._copied(source, name))
+
+    def _skip(self, source: OpenFile, reason: str) -> None:
+        self.result.skipped[os.path.basename(source.path)] = reason
+        self._finished.add(source.identity)
+        self._order.memory.skipped[source.identity] = _state(source.status), reason
 
     def _copied(self, source: OpenFile, name: str) -> Mark | None:
         """The mark up to which a file's content is that of another one just read, if it is a copy of it."""
-        others = [mark for mark in self._known.values() if name.startswith(mark.name) or mark.name.startswith(name)]
+        size = source.status.st_size
+        if not source.packed and size < _LEAST_COPY_BYTES:
+            return None
+        alike = self._beginnings.get(fingerprint(source.read_at(0, PRINT_BYTES)), {})
+        others = [mark for mark in alike.values() if name.startswith(mark.name) or mark.name.startswith(name)]
         for mark in sorted(others, key=lambda mark: -mark.offset):
-            if mark.offset >= _LEAST_COPY_BYTES and source.holds(mark):
+            if source.holds(mark):
                 return mark
-            size = source.status.st_size
-            if not source.packed and _LEAST_COPY_BYTES <= size < mark.offset:
+            if not source.packed and size < mark.offset:
                 with self._opened(mark.path) as other:
-                    beginning = source.mark(name, size)
+                    beginning = structs.replace(mark, offset=size, tail=source.print_before(size))
                     if other and other.identity == mark.identity and other.holds(beginning):
                         return beginning
         return None
 
     # What the passes share
 
-    def _consume(self, source: OpenFile, name: str, mark: Mark | None, *, again: bool = True) -> None:
-        """Counts what comes after ``mark`` as new and, where asked for, what is before it as old."""
+    def _consume(self, source: OpenFile, content: tuple[str, str], mark: Mark | None) -> Iterator[Delivery]:
+        """Delivers what comes after ``mark``."""
         start, inside = (mark.offset, mark.inside) if mark else (0, False)
-        order, tally = self._order, Tally(self._order.sampled, self._order.now)
+        after = mark
         try:
-            if order.again and again and start:
-                self._recount(source, start)
-            stretch = read_lines(source, tally, start, order.max_bytes, inside=inside, go_on=self._in_time)
-            after = source.mark(name, stretch.offset, inside=stretch.inside, ended=stretch.ended)
+            shape, patience = self._shape(source, content[0]), self._order.patience
+            reader = Reader(source, shape, start, inside=inside, patience=patience)
+            for stretch in reader.stretches(self._order.max_bytes, self._in_time):
+                after = source.mark(content, stretch.prints, stretch.offset, inside=stretch.inside, ended=stretch.ended)
+                self._keep(after)
+                if stretch.records:
+                    path = os.path.join(os.path.dirname(source.path), content[1])
+                    yield self._delivery(path, stretch.records)
         except _BROKEN as error:
-            shown = os.path.basename(source.path)
-            self._result.skipped[shown] = "incomplete gzip" if source.packed else type(error).__name__
-            if mark:
-                self._known[source.identity] = mark
+            self._skip(source, "incomplete gzip" if source.packed else type(error).__name__)
+            if after:
+                self._keep(after)
             return
-        self._known[source.identity] = after
-        self._result.new.join(tally)
-        if worth := sum(tally.counts[level] for level in order.sampled):
-            self._result.new_by_file[name] = self._result.new_by_file.get(name, 0) + worth
-        if not stretch.ended and not source.packed:
-            self._result.behind_bytes += max(source.status.st_size - stretch.offset, 0)
+        self.result.waiting = self.result.waiting or reader.waiting
+        if reader.reached_end:
+            self._finished.add(source.identity)
 
-    def _recount(self, source: OpenFile, end: int) -> None:
-        """Counts the lines before ``end`` as old, the latest ``max_bytes`` of them."""
-        begin = max(end - self._order.max_bytes, 0)
-        read_lines(source, self._result.old, begin, end - begin, inside=begin > 0, go_on=self._in_time)
+    def _shape(self, source: OpenFile, content_id: str) -> Shape:
+        """The shape of the file's lines; learned again while there was little to learn from."""
+        shapes, size = self._order.memory.shapes, min(source.status.st_size, SAMPLE_BYTES)
+        told_by, shape = shapes.get(content_id, (-1, Shape()))
+        if told_by < size:
+            shape = shape_at(source)
+            shapes[content_id] = size, shape
+        return shape
 
     @contextmanager
     def _opened(self, path: str, mark: Mark | None = None) -> Iterator[OpenFile | None]:
@@ -310,7 +410,7 @@ class Tail:
             blocked = False
         except OSError:
             blocked = True
-            self._result.refused.append(os.path.basename(path))
+            self.result.refused.append(os.path.basename(path))
         if blocked and mark:
             self._known[mark.identity] = mark
         try:
@@ -321,8 +421,8 @@ class Tail:
 
     def _in_time(self) -> bool:
         """Whether there is time left; once there is none, the result says so."""
-        self._result.in_time = self._result.in_time and time.monotonic() < self._order.until_s
-        return self._result.in_time
+        self.result.in_time = self.result.in_time and time.monotonic() < self._order.until_s
+        return self.result.in_time
 
     def _names(self, directory: str) -> dict[int, str]:
         """Inode → path of the entries of a directory; listed once."""
@@ -337,8 +437,26 @@ class Tail:
 
     def _missing(self) -> list[Mark]:
         """The marks whose content was not found, kept for a while: a file system may only be away."""
-        again = [structs.replace(mark, missing=mark.missing + 1) for mark in self._orphans]
-        return [mark for mark in again if mark.missing < _MOST_MISSING][-self._order.max_files :]
+        now_s = self._order.now_s
+        gone = [structs.replace(mark, gone_at_s=mark.gone_at_s or now_s) for mark in self._orphans]
+        fresh = sorted((mark for mark in gone if now_s - mark.gone_at_s < _FORGOTTEN_AFTER_S), key=_gone_at_s)
+        kept = fresh[-self._order.max_files :]
+        forgotten = {mark.id for mark in gone} - {mark.id for mark in kept} - {mark.id for mark in self._known.values()}
+        self._moved.update(dict.fromkeys(forgotten))
+        return kept
+
+
+def _gone_at_s(mark: Mark) -> int:
+    return mark.gone_at_s
+
+
+def _state(status: os.stat_result) -> State:
+    return status.st_size, status.st_mtime_ns
+
+
+def _new_id(source: OpenFile) -> str:
+    """A name for new content: no other file has this inode, and this one gets other content only later."""
+    return f"{source.identity[0]:x}-{source.identity[1]:x}-{source.opened_at_ns:x}"
 
 
 def _related(name: str, mark: Mark) -> bool:

@@ -1,126 +1,185 @@
-"""Complete lines of an open file, counted by level, with a few samples."""
+"""The records of an open file, read on from where the last reading got to.
+
+The last record of a file may go on: it is left where it is until something else begins, or until the file was quiet
+for a second. A line without an end waits longer, since only its writer knows what it will be.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from vibeworkbench.logs.headers.instants import instant_of
-from vibeworkbench.logs.headers.levels import TRACE, UNKNOWN, level_of
-from vibeworkbench.logs.tail.marks import OpenFile
-from vibeworkbench.masking import masked
+from vibeworkbench.logs.joining import SAMPLE_BYTES, Shape, joined, shape_of
+from vibeworkbench.logs.tail.marks import PRINT_BYTES, OpenFile
 
-LINE_BYTES = 2**20
-SAMPLES = 3
-SAMPLE_CHARACTERS = 500
+RECORD_BYTES = 2**17
+"""What is kept of one record; a line beyond is cut, and not waited for."""
+_CLOCK_S = 10.0
 _CHUNK_BYTES = 2**18
+_SHORT = 2**16
+_CUT = " …"
 
 
-@dataclass(slots=True)
-class Tally:
-    """Lines by level; of the levels that matter the first few, masked, and the first and last instant they name.
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a file is not written to before its last record, or a last line without an end, is taken for whole."""
 
-    ``now`` is the present, aware UTC, for dates without a year.
-    """
-
-    sampled: frozenset[str]
-    now: datetime
-    counts: Counter[str] = field(default_factory=Counter)
-    samples: list[str] = field(default_factory=list)
-    first_at: datetime | None = None
-    last_at: datetime | None = None
-    _failed: bool = False
-    _trace: bool = False
-
-    def add(self, line: bytes) -> None:
-        """Counts one line; a Python traceback counts once, by its last line or by the error that announced it."""
-        if b"\0" in line:
-            line = line.lstrip(b"\0")  # the hole that a writer leaves after its file was truncated under it
-        level = UNKNOWN if self._in_trace(line) else level_of(line)
-        self.counts[level] += 1
-        if not self._trace:
-            self._failed = level in ("error", "critical", "fatal")
-        if level in self.sampled:
-            self._note(line, instant_of(line, self.now))
-
-    def join(self, other: Tally) -> None:
-        """Adds what another tally counted."""
-        self.counts.update(other.counts)
-        self.samples = [*self.samples, *other.samples][:SAMPLES]
-        for at in (other.first_at, other.last_at):
-            self._stretch(at)
-
-    def _note(self, line: bytes, at: datetime | None) -> None:
-        if len(self.samples) < SAMPLES:
-            text = line[: SAMPLE_CHARACTERS * 8].decode("utf-8", "replace").strip()
-            self.samples.append(masked(text)[:SAMPLE_CHARACTERS])
-        self._stretch(at)
-
-    def _stretch(self, at: datetime | None) -> None:
-        if at is not None:
-            self.first_at = min(self.first_at or at, at)
-            self.last_at = max(self.last_at or at, at)
-
-    def _in_trace(self, line: bytes) -> bool:
-        """Whether the line belongs to a traceback and is not the one that counts for it."""
-        if line.startswith(TRACE):
-            self._trace = True
-            return True
-        if self._trace and line[:1] not in (b" ", b"\t", b"", b"\r"):
-            self._trace = False
-            return self._failed
-        return self._trace
+    record_s: float = 1.0
+    line_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """How far a reading got: the offset after the last complete line.
+    """Some records, and the state of the reading after them.
 
-    ``inside`` says that the offset lies within an overlong line that is counted already; ``ended`` that there was
-    nothing more to read.
+    Attributes:
+        records: What was read, in order; texts whose last line has no end.
+        offset: Where they end.
+        inside: Whether that lies within an overlong line, of which the beginning is among the records.
+        ended: Whether there is nothing more in the file.
+        prints: The first and the last bytes before the offset.
     """
 
+    records: list[str]
     offset: int
     inside: bool
     ended: bool
+    prints: tuple[bytes, bytes]
 
 
-def read_lines(
-    source: OpenFile, tally: Tally, start: int, most_bytes: int, *, inside: bool, go_on: Callable[[], bool]
-) -> Stretch:
-    """Counts the complete lines from ``start`` on; the last line without an end is left for later.
+def shape_at(source: OpenFile) -> Shape:
+    """The shape that the file's beginning has.
+
+    Raises:
+        EOFError: A gzip file that is not complete.
+        OSError: It cannot be read.
+    """
+    return shape_of(source.read_at(0, SAMPLE_BYTES).lstrip(b"\0"))
+
+
+class Reader:
+    """One reading of one file. Blocking; used once.
 
     Args:
         source: The open file.
-        tally: Takes the lines.
+        shape: What its lines are like.
         start: Offset of the first byte.
-        most_bytes: The first line that ends after this many bytes is the last one.
-        inside: Whether ``start`` lies within a line that is counted already.
-        go_on: Asked between chunks; ``False`` ends the reading early.
-
-    Raises:
-        EOFError: A gzip file that is not complete; what was counted is to be thrown away.
-        OSError: It cannot be read.
+        inside: Whether that lies within a line whose beginning was delivered.
+        patience: How long the last record is waited for.
     """
-    source.content.seek(start)
-    offset, rest = start, b""
-    while offset - start < most_bytes and go_on():
-        chunk = source.content.read(_CHUNK_BYTES)
-        if not chunk:
-            return Stretch(offset, inside, ended=True)
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            offset += len(line) + 1
-            if inside:
-                inside = False
-            else:
-                tally.add(line)
-            if offset - start >= most_bytes:
-                return Stretch(offset, inside, ended=False)
-        if len(rest) > LINE_BYTES:
-            if not inside:
-                tally.add(rest)
-            offset, rest, inside = offset + len(rest), b"", True
-    return Stretch(offset, inside, ended=False)
+
+    def __init__(self, source: OpenFile, shape: Shape, start: int, *, inside: bool, patience: Patience) -> None:
+        self._source = source
+        self._shape = shape
+        self._patience = patience
+        self._head = source.read_at(0, PRINT_BYTES)
+        begin = max(start - PRINT_BYTES, 0)
+        self._before = source.read_at(begin, start - begin)
+        self._offset = start
+        self._inside = inside
+        self._rest = b""
+        self._records: list[str] = []
+        self._started_at = start
+        self.reached_end = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a record was left for later because it may go on."""
+        return self.reached_end and b"\n" in self._rest
+
+    def stretches(self, most_bytes: int, go_on: Callable[[], bool]) -> Iterator[Stretch]:
+        """The records from ``start`` on, some at a time; the last stretch says how it ended, and may have none.
+
+        Args:
+            most_bytes: The record that passes this many bytes is about the last one.
+            go_on: Asked between chunks; ``False`` ends the reading early.
+
+        Raises:
+            EOFError: A gzip file that is not complete.
+            OSError: It cannot be read.
+            zlib.error: The same, for gzip.
+        """
+        while self._offset - self._started_at < most_bytes and go_on():
+            chunk = self._source.content.read(min(_CHUNK_BYTES, most_bytes))
+            if not chunk:
+                yield self._at_end()
+                return
+            self._take(self._rest + chunk)
+            if self._records:
+                yield self._stretch(ended=False)
+        yield self._stretch(ended=False)
+
+    def _take(self, content: bytes) -> None:
+        if self._inside:
+            content = self._after_line(content)
+        lines = content.rfind(b"\n") + 1
+        if len(content) - lines > RECORD_BYTES:
+            self._take_endless(content, lines)
+            return
+        found = joined(content[:lines], self._shape, whole=False)
+        self._add(found.records)
+        self._move(content, found.kept)
+
+    def _after_line(self, content: bytes) -> bytes:
+        end = content.find(b"\n") + 1
+        self._inside = not end
+        self._move(content, end or len(content))
+        return self._rest
+
+    def _take_endless(self, content: bytes, lines: int) -> None:
+        """The last line is too long to wait for: its beginning counts, unless it is the hole that a truncation left."""
+        self._add(joined(content[:lines], self._shape, whole=True).records)
+        beginning = content[lines : lines + RECORD_BYTES + 1]
+        self._add([beginning])
+        self._inside = bool(content[lines:].strip(b"\0"))
+        self._move(content, len(content))
+
+    def _at_end(self) -> Stretch:
+        """What is left over, as far as it is taken for whole by now."""
+        self.reached_end = True
+        quiet_s = self._quiet_s()
+        lines = self._rest.rfind(b"\n") + 1
+        upto = len(self._rest) if quiet_s >= self._patience.line_s else lines
+        if quiet_s >= self._patience.record_s and upto:
+            self._add(joined(self._rest[:upto], self._shape, whole=True).records)
+            self._move(self._rest, upto)
+        return self._stretch(ended=not self._rest)
+
+    def _quiet_s(self) -> float:
+        """For how long nothing was written; for ever in an archive, and by a clock that is wrong."""
+        status = os.fstat(self._source.raw.fileno())
+        quiet_s = (time.time_ns() - status.st_mtime_ns) / 1e9
+        if self._source.packed or quiet_s < -_CLOCK_S:
+            return math.inf
+        quiet_s = max(quiet_s, 0.0)
+        return quiet_s if status.st_size <= self._offset + len(self._rest) else -1.0
+
+    def _add(self, records: list[bytes]) -> None:
+        self._records += [text for each in records if (text := _text(each))]
+
+    def _move(self, content: bytes, count: int) -> None:
+        self._before = (self._before + content[max(count - PRINT_BYTES, 0) : count])[-PRINT_BYTES:]
+        self._offset += count
+        self._rest = content[count:]
+
+    def _stretch(self, *, ended: bool) -> Stretch:
+        records, self._records = self._records, []
+        printed = min(PRINT_BYTES, self._offset)
+        if len(self._head) < printed and not self._source.packed:  # the file was shorter when it was opened
+            self._head = os.pread(self._source.raw.fileno(), PRINT_BYTES, 0)
+        return Stretch(records, self._offset, self._inside, ended, (self._head[:printed], self._before))
+
+
+def _text(record: bytes) -> str:
+    """The record as text: without the hole that a writer leaves after its file was truncated, and not too long."""
+    if b"\0" in record:
+        record = record.replace(b"\0", b"").strip()
+    text = record[:RECORD_BYTES].decode("utf-8", "replace")
+    if len(record) <= _SHORT:
+        return text
+    # What is no UTF-8 takes three times its bytes.
+    text = text if text.isascii() else text[:_SHORT]
+    return text + _CUT if len(record) > RECORD_BYTES else text

@@ -8,7 +8,7 @@ import os
 import stat
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -20,12 +20,14 @@ _GZIP = b"\x1f\x8b"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The durable position in one file. It ends at the end of a complete line.
+    """The durable position in one file. Every record before it was delivered, none after it.
 
     ``head`` and ``tail`` are hashes of the first and of the last 256 bytes before ``offset`` (fewer at the start): the
     same content has them whatever the file is called now, and a file that was truncated and grew again has not.
     """
 
+    id: str
+    """Names this content for good, whatever file holds it: a mark replaces the earlier one of the same id."""
     path: str
     """Where it was last seen."""
     name: str
@@ -42,26 +44,35 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     settled: bool = False
     """Whether its last change was so long before the reading that ``size`` and ``modified_ns`` prove it unchanged."""
     inside: bool = False
-    """Whether ``offset`` lies within a line too long to wait for; what follows up to its end was counted already."""
+    """Whether ``offset`` lies within a line too long to wait for; what follows up to its end is left out."""
     ended: bool = False
-    """Whether everything up to ``size`` was consumed or is a line not yet complete."""
-    missing: int = 0
-    """Looks in a row that did not find it."""
+    """Whether everything up to ``size`` was delivered."""
+    gone_at_s: int = 0
+    """Unix time of the first look that did not find it; 0 while it is there."""
 
     @property
     def identity(self) -> tuple[int, int]:
         """Device and inode."""
         return self.device, self.inode
 
+    @property
+    def place(self) -> tuple[str, int, int, int, str, str, bool]:
+        """What of it must be durable, so that nothing is read twice; the rest only saves work."""
+        return self.path, self.device, self.inode, self.offset, self.head, self.tail, self.inside
 
-def marks_of(cursor: Mapping[str, Any]) -> list[Mark]:
-    """The marks that :func:`cursor_of` stored; none for an empty cursor."""
-    return msgspec.convert(cursor.get("files", []), list[Mark])
+
+def mark_of(stored: Mapping[str, Any]) -> Mark | None:
+    """The mark of what :func:`stored_form` gave; ``None`` when another version wrote it, which read otherwise."""
+    try:
+        return msgspec.convert(stored, Mark)
+    except msgspec.ValidationError:
+        return None
 
 
-def cursor_of(marks: Iterable[Mark]) -> dict[str, Any]:
-    """The marks as a JSON-able cursor."""
-    return {"version": 1, "files": [msgspec.to_builtins(mark) for mark in marks]}
+def stored_form(mark: Mark) -> dict[str, Any]:
+    """The mark as a JSON-able object."""
+    form: dict[str, Any] = msgspec.to_builtins(mark)
+    return form
 
 
 @dataclass(slots=True)
@@ -110,29 +121,37 @@ class OpenFile:
             return False
         count = min(PRINT_BYTES, mark.offset)
         try:
-            return (
-                fingerprint(self.read_at(0, count)) == mark.head
-                and fingerprint(self.read_at(mark.offset - count, count)) == mark.tail
-            )
+            return fingerprint(self.read_at(0, count)) == mark.head and self.print_before(mark.offset) == mark.tail
         except (EOFError, OSError, zlib.error):  # no complete gzip file, or a broken disk
             return False
 
-    def mark(self, name: str, offset: int, *, inside: bool = False, ended: bool = False) -> Mark:
-        """The mark at ``offset`` of this file."""
+    def print_before(self, offset: int) -> str:
+        """The fingerprint of the last bytes before ``offset``."""
         count = min(PRINT_BYTES, offset)
+        return fingerprint(self.read_at(offset - count, count))
+
+    def mark(self, content: tuple[str, str], prints: tuple[bytes, bytes], offset: int, **state: bool) -> Mark:
+        """The mark at ``offset`` of this file.
+
+        Args:
+            content: The content's id, and the name under which it was first seen.
+            prints: The first and the last bytes before ``offset``, as many as are printed.
+            offset: Where it is.
+            state: ``inside`` and ``ended``.
+        """
         return Mark(
+            id=content[0],
             path=self.path,
-            name=name,
+            name=content[1],
             device=self.status.st_dev,
             inode=self.status.st_ino,
             offset=offset,
-            head=fingerprint(self.read_at(0, count)),
-            tail=fingerprint(self.read_at(offset - count, count)),
+            head=fingerprint(prints[0]),
+            tail=fingerprint(prints[1]),
             size=self.status.st_size,
             modified_ns=self.status.st_mtime_ns,
             settled=self.opened_at_ns - self.status.st_mtime_ns > _SETTLED_S * 1e9,
-            inside=inside,
-            ended=ended,
+            **state,
         )
 
 
