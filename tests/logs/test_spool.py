@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibeworkbench.errors import Unavailable
@@ -180,6 +180,7 @@ def test_what_is_put_at_the_same_time_shares_an_fsync(spool: Spool) -> None:
 FRAMES = st.builds(Frame, st.text(max_size=5), st.integers(0, 2**60), st.binary(max_size=16), st.binary(max_size=40))
 
 
+@settings(deadline=None)
 @given(st.lists(FRAMES, max_size=5), st.binary(max_size=30), st.lists(FRAMES, max_size=5))
 def test_whole_frames_are_found_whatever_stands_between_them(
     first: list[Frame], rubbish: bytes, second: list[Frame]
@@ -190,6 +191,7 @@ def test_whole_frames_are_found_whatever_stands_between_them(
     assert found == [*first, *second]
 
 
+@settings(deadline=None)
 @given(FRAMES, st.data())
 def test_a_frame_that_is_cut_or_changed_is_none(each: Frame, data: st.DataObject) -> None:
     """The checksum sees one changed bit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibeworkbench.logs.window import SEALED_IDS, Window, hashed, packed
@@ -41,6 +41,7 @@ def test_no_more_are_remembered_than_may_be() -> None:
     assert window.known([1, SEALED_IDS, SEALED_IDS + 1]) == [False, False, True]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(1, 50), max_size=20), max_size=10), st.lists(st.integers(0, 60)))
 def test_exactly_what_was_added_is_known(batches: list[list[int]], asked: list[int]) -> None:
     """However it came, and 0 never: it is no id."""
