@@ -64,6 +64,14 @@ TypeError: no cart
 
 Node.js v18.19.0
 """
+ONE_LINER = """\
+/srv/app.js:1
+function open() { throw new TypeError("no cart"); }
+                  ^
+
+TypeError: no cart
+    at open (/srv/app.js:1:25)
+"""
 REJECTION = """\
 node:internal/process/promises:288
             triggerUncaughtException(err, true /* fromPromise */);
@@ -110,7 +118,7 @@ Location:
 """
 TRACES = {
     "python": PYTHON, "chained": CHAINED, "group": GROUP, "syntax": SYNTAX, "java": JAVA, "node": NODE,
-    "rejection": REJECTION, "go": GO, "rust": RUST, "anyhow": ANYHOW,
+    "one-liner": ONE_LINER, "rejection": REJECTION, "go": GO, "rust": RUST, "anyhow": ANYHOW,
 }  # fmt: skip
 PLAIN = Shape()
 HEADED = Shape(headed=True)

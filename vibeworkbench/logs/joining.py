@@ -58,9 +58,10 @@ _WHOLE = re.compile(rb"\{|\S+ \S+ \S+ \[\d\d/[A-Z]")
 
 # How traces begin. The strong ones stand below the line that announces them, wherever that is.
 _STRONG = rb"Traceback \(most recent call last\)|goroutine \d+ \["
+_PLACE = rb"(?:\S*\.[cm]?[jt]s|node:[\w/]+):\d+" + _END
 _WEAK = (
     rb"panic: |fatal error: |thread '[^'\n]*' (?:\(\d+\) )?panicked|Exception in thread |Unhandled |Uncaught "
-    rb"|[\w$.]*(?:Error|Exception)(?::[ \n]|" + _END + rb"|\()|\S*\.[cm]?[jt]s:\d+" + _END + rb"|node:[\w/]+:\d+" + _END
+    rb"|[\w$.]*(?:Error|Exception)(?::[ \n]|" + _END + rb"|\()|" + _PLACE
 )
 _STRONG_OPENER = re.compile(_STRONG)
 _OPENER = re.compile(rb"(?:" + _STRONG + rb"|" + _WEAK + rb")")
@@ -76,6 +77,7 @@ _BLANKS = re.compile(rb"(?:[ \t\r]*\n)*")
 
 _FRAME = re.compile(rb"\s+(?:at |File \"|from |\.\.\. \d+ more|\d+: )")
 _PYTHON_FRAME = re.compile(rb"\s+File \"[^\"]*\", line \d+")
+_NODE_PLACE = re.compile(_PLACE)
 _CARET = re.compile(rb"\s*[\^~]+\s*\Z")
 _CLOSER = re.compile(rb"[\])}]+[,;]?\s*\Z")
 _GROUP = re.compile(rb"[|+][ +-]")
@@ -211,6 +213,8 @@ class _Open:
     def _note(self, line: bytes) -> None:
         """Remembers what the line lets one expect: after Python's frames the exception, after a caret any line."""
         stripped = line[self._indent :]
+        if _NODE_PLACE.match(stripped):
+            self._named = self._node = True
         if _STRONG_OPENER.match(stripped) or _PYTHON_FRAME.match(line) or _CARET.match(line):
             self._named, self._traced, self._chained = True, True, False
         self._go = self._go or _GO_BEGIN.match(stripped) is not None
