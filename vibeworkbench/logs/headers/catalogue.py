@@ -62,6 +62,7 @@ KNOWN = (
     # a level first: compilers, pip, apt, uvicorn, git
     Form("level first", rf"^\[?{_ANY_LEVEL}\]?:[ \t]+"),
     Form("level first, in brackets", rf"^\[{_ANY_LEVEL}\] +"),
+    Form("npm", r"^npm (?P<level>error|warn|notice|info|ERR|WARN)!? "),
     Form("level letter first", r"^(?P<level>[WEIF]): "),
 )
 
