@@ -347,7 +347,7 @@ class DashboardSettings(Section, frozen=True):
 class WarehouseSettings(Section, frozen=True):
     """The warehouse: the DuckDB file in the data directory with log lines, samples and events."""
 
-    memory_bytes: Count = 512 * 2**20
+    memory_bytes: Count = 384 * 2**20
     """Memory that DuckDB may use; what needs more is done on disk."""
     temporary_bytes: Count = 4 * 2**30
     """Disk that queries may use for what does not fit into memory."""
