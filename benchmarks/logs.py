@@ -135,7 +135,7 @@ def _stored(data: Path | None, count: int) -> dict[str, Any]:
             cpu_s = _store(connection, pipeline, data, count)
             row = connection.execute("SELECT count(*), (SELECT sum(count) FROM log_template) FROM log_line").fetchone()
             assert row == (count, count), row
-            peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
             return {
                 "lines": count,
                 "per_cpu_s": count / cpu_s,
