@@ -12,6 +12,7 @@ from typing import Any
 from vibeworkbench.containers import asking, live, records
 from vibeworkbench.containers.asking import Container
 from vibeworkbench.containers.columns import PAYLOAD, Reports, Seen, encoded
+from vibeworkbench.containers.joining import together
 from vibeworkbench.containers.model import Report
 from vibeworkbench.containers.numbers import Numbers
 from vibeworkbench.containers.reading import Brought
@@ -122,8 +123,9 @@ class Containers:
         async with self._fresh(LOGS, brought) as (new, seen):
             lines = [each.what for each in new if isinstance(each.what, Record)]
             states = [FileMark(AGENTS, each.agent_id, {"ranges": each.ranges}) for each in seen]
-            receipt = await self.logs.ingest(lines, [*marks, *states])
-        return Receipt(receipt.accepted, receipt.duplicates + len(brought) - len(new))
+            receipt = await self.logs.ingest(together(lines), [*marks, *states])
+        accepted = len(new) - receipt.duplicates  # of lines that were joined, each counts
+        return Receipt(accepted, len(brought) - accepted)
 
     async def take_reports(self, kind: str, brought: Sequence[Brought]) -> Receipt:
         """Reports are on disk, each once.
