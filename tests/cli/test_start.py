@@ -50,7 +50,8 @@ def test_it_serves_scans_says_where_everything_is_and_ends_with_ctrl_c(tmp_path,
             f"{lab[1]}vibeworkbench/api/ops/scans", headers={"Authorization": "token a-token"}, timeout=PATIENCE_S
         )
         assert [scan["status"] for scan in answered.json()["items"]] == ["completed"]
-        dashboards = ("vibeworkbench/dashboards/operations", "voila/render/dashboards/operations.ipynb")
+        pages = [f"vibeworkbench/dashboards/{name}" for name in ("operations", "logs", "containers")]
+        dashboards = (*pages, "voila/render/dashboards/operations.ipynb")
         for page in ("lab", "lab/tree/tour.ipynb", *dashboards):
             assert f"{lab[1]}{page}?token=a-token" in text
         assert httpx.get(f"{lab[1]}lab?token=a-token", follow_redirects=True, timeout=PATIENCE_S).status_code == 200

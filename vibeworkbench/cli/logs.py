@@ -48,7 +48,7 @@ def logs() -> None:
     vibeworkbench logs templates --sort new
     vibeworkbench logs sources
     vibeworkbench logs explain 'ERROR 2026-05-04 12:00:00 cannot reach 10.0.0.5'
-    make 2>&1 | vibeworkbench logs send --kind build --source nightly
+    npm run build 2>&1 | vibeworkbench logs send --kind build --source nightly
     """
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import click
 from rich.text import Text
@@ -22,7 +23,12 @@ from vibeworkbench.cli.watching import watched
 from vibeworkbench.client import ClientError, connect
 
 DASHBOARD = "dashboards/operations.ipynb"
-PUBLISHED = "operations"
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "operations": {"interactive": True},
+    "logs": {"role": "analyst"},
+    "containers": {"role": "analyst"},
+}
+"""Dashboards of the package that are published at the first start, by name, and for whom."""
 TOUR = "tour.ipynb"
 
 
@@ -97,8 +103,7 @@ def _welcome(root_url: str, token: str, root_dir: Path, with_scan: bool) -> None
         if with_scan:
             show(Text(f"the server is up at {root_url}, a first scan of this machine:"))
             _first_scan(root_url, token)
-        if (root_dir / DASHBOARD).is_file():
-            _publish(root_url, token)
+        _publish(root_url, token, root_dir)
     finally:
         show("", *_addresses(root_url, token, root_dir), "", faint("Ctrl-C stops the server."))
 
@@ -111,24 +116,30 @@ def _first_scan(root_url: str, token: str) -> None:
         warn(f"the first scan failed: {error.message}; the server is up all the same")
 
 
-def _publish(root_url: str, token: str) -> None:
-    """The operations dashboard is published, unless something is under its name; its render goes on meanwhile."""
+def _publish(root_url: str, token: str, root_dir: Path) -> None:
+    """The dashboards are published, unless something is under their names; their renders go on meanwhile."""
     try:
         with connect(root_url, token) as found:
-            if PUBLISHED not in {each.name for each in found.dashboards()}:
-                found.dashboards.publish(PurePosixPath(DASHBOARD), name=PUBLISHED, wait=False, interactive=True)
+            there = {each.name for each in found.dashboards()}
+            for name, order in PUBLISHED.items():
+                notebook = PurePosixPath(f"dashboards/{name}.ipynb")
+                if name not in there and (root_dir / notebook).is_file():
+                    found.dashboards.publish(notebook, name=name, wait=False, **order)
     except ClientError as error:
-        warn(f"the dashboard could not be published: {error.message}; the server is up all the same")
+        warn(f"the dashboards could not be published: {error.message}; the server is up all the same")
 
 
 def _addresses(root_url: str, token: str, root_dir: Path) -> list[Text]:
     pages = {
         "JupyterLab": "lab",
         "Tour": f"lab/tree/{TOUR}",
-        "Dashboard": f"vibeworkbench/dashboards/{PUBLISHED}",
+        "Dashboard": "vibeworkbench/dashboards/operations",
+        "Logs": "vibeworkbench/dashboards/logs",
+        "Containers": "vibeworkbench/dashboards/containers",
         "Voila": f"voila/render/{DASHBOARD}",
     }
-    needs = {"Tour": TOUR, "Dashboard": DASHBOARD, "Voila": DASHBOARD}
+    own = {name.capitalize(): f"dashboards/{name}.ipynb" for name in ("logs", "containers")}
+    needs = {"Tour": TOUR, "Dashboard": DASHBOARD, **own, "Voila": DASHBOARD}
     lines = [
         Text.assemble((f"  {name:<12}", "bold"), f"{root_url}{page}?token={token}")
         for name, page in pages.items()

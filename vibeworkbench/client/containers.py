@@ -9,20 +9,17 @@ from typing import Any, Literal
 import msgspec
 
 from vibeworkbench.client.api import Api, Page, segment
+from vibeworkbench.client.container_series import ContainerMetrics, Group, Groups, Metrics
 from vibeworkbench.client.container_values import (
     Container,
     ContainerError,
     ContainerErrors,
     ContainerHealth,
     ContainerItems,
-    ContainerMetrics,
     ContainerProcess,
     ContainerProcesses,
     Engine,
-    Group,
-    Groups,
     HealthOfContainer,
-    Metrics,
     Sample,
     Samples,
 )

@@ -55,8 +55,8 @@ function render(context) {
  * @param {State} state
  * @param {Acts} acts
  */
-function back({ lines, selected }, acts) {
-  if (lines?.selected) acts.ofLines.select(null);
+function back({ lines, selected, tab }, acts) {
+  if (tab === "lines" && lines?.selected) acts.ofLines.select(null);
   else if (selected !== null) acts.select(null);
 }
 
@@ -165,7 +165,9 @@ function lineActs(lines, root, focus) {
     select: (line) => {
       const before = lines()?.state.selected;
       lines()?.learn({ type: "panel:selected", data: line });
-      if (line === null && before) focus(`.vw-log-row[data-line="${CSS.escape(before.lineId)}"]`);
+      // The record stands in place of the list: who works by keyboard goes on there, and back.
+      if (line !== null) focus(".vw-log-record .vw-close");
+      else if (before) focus(`.vw-log-row[data-line="${CSS.escape(before.lineId)}"]`);
     },
   };
 }

@@ -131,6 +131,7 @@ export class ContainersSource {
 
   #readLevels() {
     return this.#quietly(async () => {
+      if (!mayRead(this.state)) return;
       const stepMs = 1_000 * LEVELS_BUCKET_S;
       const toMs = Math.ceil(Date.now() / stepMs) * stepMs;
       const span = { from: instant(toMs - 1_000 * LEVELS_S), to: instant(toMs) };

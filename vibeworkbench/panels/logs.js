@@ -42,7 +42,6 @@ import logsCss from "./logs.css";
  * @typedef {object} OwnActs
  * @property {string} id Begins the ids of this panel's elements.
  * @property {string} loginUrl
- * @property {string} needs
  * @property {() => void} retry
  * @property {(view: import("./logs_state.js").ViewName) => void} show
  * @property {(choice: Partial<Choice>) => void} lines
@@ -247,7 +246,6 @@ function actsOf(source, root) {
   return {
     id: `vw-logs-${(panels += 1)}`,
     loginUrl: loginUrlOf(source.server),
-    needs: "Logs take the role analyst.",
     retry: () => source.retry(),
     show: (view) => source.show(view),
     choose: (choice, typed) => {

@@ -67,7 +67,7 @@ function sourceChoice(source, options) {
 export function explanation(told) {
   return html`<dl class="vw-evidence vw-steps">
     ${Object.entries(told)
-      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .filter(([, value]) => !isEmpty(value))
       .map(
         ([name, value]) =>
           html`<dt>${evidenceName(name)}</dt>
@@ -91,4 +91,14 @@ function step(name, value) {
   }
   if (typeof value === "object") return explanation(value);
   return logText(evidenceText(name, value));
+}
+
+/** @param {any} value */
+function isEmpty(value) {
+  return (
+    value === null ||
+    value === undefined ||
+    value === "" ||
+    (typeof value === "object" && Object.keys(value).length === 0)
+  );
 }

@@ -16,6 +16,8 @@ import { absolute, evidenceName, evidenceText, grouped, milliseconds, span } fro
 /** Characters of a record that are drawn: more would make the page slow, and are read with the client. */
 const WHOLE_CHARACTERS = 100_000;
 const AROUND_MS = 30_000;
+/** Digits of a container's id that tell it from others. */
+const CONTAINER_DIGITS = 12;
 /** A frame of a stack that is a library's, by where its file stands. */
 const FOREIGN =
   /site-packages|dist-packages|node_modules|\/lib\/python|<frozen |\bnode:internal|java\.base\/|\/rustc\//;
@@ -34,11 +36,19 @@ export function record(state, line, acts) {
     </div>
     ${message(line.message)} ${mayRead(state) ? ways(state, line, acts) : nothing}
     <dl class="vw-facts">
-      ${fact("Source", `${line.kind}:${line.source}`)} ${fact("Instance", line.instance)} ${fact("Stream", line.stream)}
-      ${fact("Arrived", arrival(line))} ${fact("Template", line.templateId)}
+      ${fact("Source", `${line.kind}:${line.source}`)} ${fact("Instance", shortInstance(line))}
+      ${fact("Stream", line.stream)} ${fact("Arrived", arrival(line))}
+      ${fact("Template", line.templateId ? html`<code>${line.templateId}</code>` : null)}
     </dl>
     ${attributes(line)}
   </aside>`;
+}
+
+/** @param {LogLine} line */
+function shortInstance({ kind, instance }) {
+  if (instance === "") return null;
+  const shown = kind === "container" ? instance.slice(0, CONTAINER_DIGITS) : instance;
+  return html`<code title=${instance}>${logText(shown)}</code>`;
 }
 
 /** @param {LogLine} line */

@@ -230,7 +230,7 @@ export class LogsSource {
   async readSources() {
     this.learn({ type: "panel:sources-asked" });
     try {
-      const { items } = await this.#rest.get("logs/sources", { limit: "200" });
+      const { items } = await this.#rest.get("logs/sources");
       this.learn({ type: "panel:sources", data: items });
     } catch (error) {
       this.learn({ type: "panel:sources-failed", data: this.#told(error) });

@@ -14,7 +14,6 @@ import { QUALITY_WORD, absolute, clock, span } from "./words.js";
  * @typedef {object} Acts
  * @property {string} loginUrl Empty on published pages, which say themselves how their reader is let in again.
  * @property {() => void} retry
- * @property {string} [needs] Whose role what is shown takes, for who may not see it.
  */
 
 /** What an end is called, by its close code, where nothing else is there to be seen. */
@@ -97,10 +96,7 @@ function ended({ connection: { code, reason }, ready, asOfMs }, acts) {
     </div>`;
   return html`<div class="vw-empty vw-ended" role="status">
     <p class="vw-empty-title">${ENDED.get(code ?? 0) ?? "This cannot be shown"}</p>
-    <p>
-      ${isUnknown ? "What is shown here is for those who are logged in." : reason}
-      ${code === 4403 ? (acts.needs ?? "") : ""}
-    </p>
+    <p>${isUnknown ? "What is shown here is for those who are logged in." : reason}</p>
     ${ownWays}
   </div>`;
 }
