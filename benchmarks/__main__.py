@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-NAMES = ("fanout", "ingest", "logs", "resume", "scan", "viewers")
-WITH_DATA = ("logs",)
+NAMES = ("fanout", "ingest", "logs", "mining", "resume", "scan", "viewers")
+WITH_DATA = ("logs", "mining")
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run, of {', '.join(NAMES)}; all when none")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each figure; the median is reported")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="labelled logs for logs: a folder for each system")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="labelled logs for logs, mining: a folder for each")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
