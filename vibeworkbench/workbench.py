@@ -473,7 +473,7 @@ def _parties(ops: Ops, calendar: Schedules, containers: Containers) -> tuple[Par
         Party("reviews", recording=True, read=Role.viewer, write=None, rooms=main),
         Party("tasks", recording=True, read=Role.viewer, write=None),
         Party(log_room.PARTY, recording=False, read=Role.analyst, write=None, rooms=frozenset({log_room.ROOM})),
-        Party(CONTAINERS, recording=False, read=Role.analyst, write=None, snapshot=containers.snapshot),
+        Party(CONTAINERS, recording=False, read=Role.viewer, write=None, snapshot=containers.snapshot),
         Party(RELAY, recording=False, read=Role.viewer, write=Role.operator),
     )
 

@@ -43,7 +43,7 @@ async def test_an_engine_is_followed_said_and_judged(start_server, engine_server
     assert await asyncio.to_thread(scanned) == {"Container api fails its health check": "open"}
 
     room = server.url.replace("http", "ws", 1) + "vibeworkbench/parties/containers/" + container.container_id
-    headers = {"Authorization": f"token {server.grant('analyst')}"}
+    headers = {"Authorization": f"token {server.grant('viewer')}"}
     async with connect(room, additional_headers=headers, open_timeout=PATIENCE_S) as socket:
         assert json.loads(await socket.recv())["type"] == "connected"
         snapshot = json.loads(await socket.recv())
