@@ -26,7 +26,7 @@ DASHBOARD = "dashboards/operations.ipynb"
 PUBLISHED: dict[str, dict[str, Any]] = {
     "operations": {"interactive": True},
     "logs": {"role": "analyst"},
-    "containers": {"role": "analyst"},
+    "containers": {},
 }
 """Dashboards of the package that are published at the first start, by name, and for whom."""
 TOUR = "tour.ipynb"

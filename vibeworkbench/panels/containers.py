@@ -12,7 +12,7 @@ from vibeworkbench.panels.bundle import loader
 
 
 class ContainersPanel(anywidget.AnyWidget):
-    """A live view of the containers of this server and of its agents. It takes the role analyst; others are told so.
+    """A live view of the containers of this server and of its agents; what was before takes the role analyst.
 
     Args:
         title: Heading of the panel.
