@@ -2,7 +2,7 @@
  * Bundles each panel, and what published pages run, into vibeworkbench/panels/static/, where the server extension serves it.
  *
  * A panel is one self-contained ES module: its style sheet and lit-html are inside, nothing is loaded from elsewhere.
- * Published pages link their style sheets, so that they are painted before a program runs.
+ * Published pages have their style sheet and the script of their head within, so that they are painted at once.
  */
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";

@@ -91,8 +91,14 @@ async def test_a_viewer_sees_the_page_live_and_moves_nothing(stage: Any, reader:
 
 
 async def test_an_analyst_s_page_works_as_ever(stage: Any, reader: Any) -> None:
-    """The notebook answers the slider, and nothing is said of watching."""
-    someone = await opened(reader, stage(), "analyst")
+    """The notebook answers the slider, whose handle is not white on white, and nothing is said of watching."""
+    someone = await opened(reader, stage(), "analyst", color_scheme="light")
+    handle = someone.page.locator(".noUi-handle").first
+    await expect(handle).to_have_css("border-top-width", "2px")
+    ink, paper = [
+        await handle.evaluate(f"it => getComputedStyle(it).{name}") for name in ("borderTopColor", "backgroundColor")
+    ]
+    assert ink != paper
     await someone.page.locator(SLIDER).first.focus()
     await someone.page.keyboard.press("ArrowRight")
     await expect(someone.page.get_by_text("moved to 2")).to_be_visible()

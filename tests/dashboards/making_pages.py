@@ -53,13 +53,16 @@ class Read(HTMLParser):
     Attributes:
         tags: Its start tags with their attributes.
         data: Contents of its script elements that have an ``id``, decoded.
+        within: Contents of its script elements that run and load no file.
     """
 
     def __init__(self, html: bytes | str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.data: dict[str, Any] = {}
+        self.within: list[str] = []
         self._inside = ""
+        self._runs = False
         self.feed(html.decode() if isinstance(html, bytes) else html)
         self.close()
 
@@ -67,13 +70,16 @@ class Read(HTMLParser):
         """Noted."""
         self.tags.append((tag, dict(attrs)))
         self._inside = (dict(attrs).get("id") or "") if tag == "script" else ""
+        self._runs = tag == "script" and not {"src", "id"} & dict(attrs).keys()
 
     def handle_endtag(self, tag: str) -> None:
         """A script's content ends."""
-        self._inside = ""
+        self._inside, self._runs = "", False
 
     def handle_data(self, data: str) -> None:
-        """What a script of data holds."""
+        """What a script holds."""
+        if self._runs:
+            self.within.append(data)
         if self._inside:
             self.data[self._inside] = json.loads(data)
 

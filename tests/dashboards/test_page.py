@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import json
+import re
 from datetime import timedelta
 
 import ipywidgets as w
@@ -20,6 +23,7 @@ from vibeworkbench.panels import OpsPanel
 
 FIGURE = {"data": [{"type": "scatter", "y": [1, 3, 2], "name": "</script><!--\u2028"}], "layout": {}}
 MOST_BYTES = 150_000
+MOST_PAGE_BYTES = 7_000
 
 
 def test_viewers_see_outputs_and_neither_sources_nor_what_went_wrong() -> None:
@@ -64,7 +68,10 @@ def test_a_page_runs_nothing_but_files_of_ours_and_loads_nothing_from_elsewhere(
         cells=[new_markdown_cell('![](https://example.org/b.png) <iframe src="https://example.org"></iframe>')],
     )
     read = Read(made.html)
-    assert all((attrs.get("src") or "").startswith("../../static/vibeworkbench/") for attrs in read.scripts())
+    loaded = [attrs["src"] or "" for attrs in read.scripts() if "src" in attrs]
+    assert all(address.startswith("../../static/vibeworkbench/") for address in loaded)
+    assert read.within == [(STATIC_FILES / "page_address.js").read_text("utf-8").strip()]
+    assert len(read.scripts()) == len(loaded) + 1
     assert [address for address in read.loads() if not address.startswith(("../../static/", "data:"))] == []
     assert [attrs for _tag, attrs in read.tags if any(name.startswith("on") for name in attrs)] == []
     assert b"alert(1)" not in made.html
@@ -114,8 +121,30 @@ def test_a_page_of_panels_is_small() -> None:
     made = page_of(view(OpsPanel()), widgets=True)
     named = [address.partition("?")[0].rpartition("/")[2] for address in Read(made.html).loads() if "static" in address]
     files = {name: (STATIC_FILES / name).read_bytes() for name in named}
-    assert {"page.js", "page.css", "page_address.js", "ops.js"} == files.keys()
+    assert {"page.js", "ops.js"} == files.keys()
+    assert len(gzip.compress(made.html)) < MOST_PAGE_BYTES
     assert sum(len(gzip.compress(body)) for body in [made.html, *files.values()]) < MOST_BYTES
+
+
+@pytest.mark.parametrize("controls", [False, True])
+def test_the_first_paint_waits_for_nothing_but_the_page(controls: bool) -> None:
+    """What is shown first is styled by the head; the sheet for controls comes behind what is shown."""
+    made = page_of(view(w.VBox([w.IntSlider()]) if controls else OpsPanel()), widgets=True)
+    head, _, body = made.html.decode().partition("</head>")
+    assert f"<style>{(STATIC_FILES / 'page.css').read_text('utf-8').strip()}</style>" in head
+    assert 'rel="stylesheet"' not in head
+    assert all(attrs.get("type") == "module" for attrs in Read(head).scripts() if "src" in attrs)
+    shown, _, after = body.partition("</footer>")
+    assert 'rel="stylesheet"' not in shown
+    assert ('rel="stylesheet"' in after) is controls
+
+
+def test_the_script_within_a_page_is_the_one_that_the_policy_names() -> None:
+    """By the hash of its very bytes."""
+    for html in (page_of().html, index_page([]), waiting_page("night", "Night", State.never)):
+        (script,) = re.findall(rb"<script>(.*?)</script>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+        assert f"script-src 'self' 'sha256-{digest}';" in content_security_policy()
 
 
 def test_the_program_for_controls_comes_only_with_controls() -> None:
@@ -176,7 +205,9 @@ def test_the_policy_names_who_may_embed_the_page() -> None:
     rules = dict(rule.split(" ", 1) for rule in content_security_policy(["https://wall.example"]).split("; "))
     assert rules["frame-ancestors"] == "'self' https://wall.example"
     assert rules["default-src"] == "'none'"
-    assert rules["script-src"] == "'self'"
+    assert re.fullmatch(r"'self' 'sha256-[A-Za-z0-9+/]{43}='", rules["script-src"])
+    assert "unsafe" not in rules["script-src"]
+    assert rules["style-src"] == "'self' 'unsafe-inline'"
     assert "unsafe-eval" not in str(rules)
     assert dict(rule.split(" ", 1) for rule in content_security_policy().split("; "))["frame-ancestors"] == "'self'"
 

@@ -5,10 +5,12 @@ The server has this at hand all the time, so it knows nothing of notebooks: what
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,17 +45,20 @@ _environment = Environment(loader=FileSystemLoader(TEMPLATES / TEMPLATE), autoes
 def content_security_policy(frame_ancestors: Sequence[str] = ()) -> str:
     """What a page may do: run and load what this server serves, connect to this server, and nothing else.
 
+    Of scripts in the page itself, only the one of its head runs, known by its hash. A page that was made with another
+    one does without it until it is made anew: the page's program does the same, a little later.
+
     Args:
         frame_ancestors: Origins whose pages may embed it, beside this server's own.
 
     Source: Content Security Policy Level 3. ``connect-src 'self'`` admits ``ws:`` and ``wss:`` to the same host (4.1.3,
-    scheme-part matching).
+    scheme-part matching), and a script by the hash of what stands in its element (2.3.1).
     """
     rules = {
         "default-src": "'none'",
-        "script-src": "'self'",
+        "script-src": f"'self' {_begun_source()}",
         # Outputs bring style elements and attributes: pandas' styled tables, widgets' layouts. A style runs nothing,
-        # and loads nothing but what the other rules admit.
+        # and loads nothing but what the other rules admit. A hash here would shut them all out.
         "style-src": "'self' 'unsafe-inline'",
         "img-src": "'self' data: blob:",
         "media-src": "'self' data: blob:",
@@ -97,13 +102,17 @@ def frame(title: str, root: str, **told: Any) -> dict[str, Any]:
     return {
         "title": title,
         "static": addresses(root),
+        # Nothing is waited for before the first paint: whatever else a page loads comes behind it.
+        "begun": _built("page_address.js"),
+        "style": _built("page.css"),
         "config": script_json({"baseUrl": root}),
         "page": script_json({"name": "", "renderedAt": None} | told),
     }
 
 
 def _own(template: str, framed: Mapping[str, Any], **told: Any) -> bytes:
-    marked = {name: Markup(framed[name]) for name in ("config", "page")}  # noqa: S704 - escaped as JSON in a script is
+    own = ("config", "page", "begun", "style")
+    marked = {name: Markup(framed[name]) for name in own}  # noqa: S704 - our files, and JSON as it is in a script
     return _environment.get_template(template).render({**framed, **marked, **told}).encode()
 
 
@@ -113,6 +122,18 @@ def addresses(root: str) -> dict[str, str]:
     if "page_js" not in found:
         raise NotFound("the program of published pages is not built: run npm ci and npm run build in js/", panel="page")
     return found
+
+
+@cache
+def _begun_source() -> str:
+    """How a policy names the script in the head of every page."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(_built('page_address.js').encode()).digest()).decode()}'"
+
+
+def _built(name: str) -> str:
+    """The text of a static file, which can stand in its element of HTML; empty where it is not built."""
+    path = STATIC_FILES / name
+    return path.read_text("utf-8").strip() if path.is_file() else ""
 
 
 def _page_files() -> list[Path]:

@@ -5,6 +5,7 @@
  * come with a second program, loaded only by the pages that show them.
  */
 
+import "./page_address.js";
 import { tick, startFrame, watch } from "./page_frame.js";
 import { PlainModels } from "./page_models.js";
 import { drawFigures } from "./page_plotly.js";
