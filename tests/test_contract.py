@@ -283,7 +283,8 @@ def fields_of(said: dict, document: dict) -> list[str]:
     if "requestBody" in said:
         schema = said["requestBody"]["content"]["application/json"]["schema"]
         for each in schema.get("anyOf", [schema]):
-            found |= set(schemas[each["$ref"].rpartition("/")[2]]["properties"])
+            if "$ref" in each:  # a body that another protocol describes has no fields of ours
+                found |= set(schemas[each["$ref"].rpartition("/")[2]]["properties"])
     return sorted(found)
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from vibeworkbench.engine.address import Address
 from vibeworkbench.engine.follower import Follower, Pace
 from vibeworkbench.errors import Unavailable
@@ -27,7 +28,7 @@ class Kept:
             self.changed.notify_all()
 
     async def until(self, asked):
-        async with asyncio.timeout(60), self.changed:
+        async with asyncio.timeout(PATIENCE_S), self.changed:
             await self.changed.wait_for(asked)
 
     def mark_of(self, container_id):

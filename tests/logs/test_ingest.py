@@ -11,6 +11,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -66,6 +67,8 @@ def test_one_bare_record_is_a_body(http: httpx.Client) -> None:
     """As a shell script sends it."""
     assert http.post("api/logs/build", json=record(3, source="bare")).json()["accepted"] == 1
     assert http.get("api/logs", params={"source": "bare"}).json()["items"][0]["kind"] == "build"
+    refused = http.post("api/logs/build", json=record(4, source="bare", colour="red"))
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, "colour")
 
 
 def test_the_good_ones_of_a_batch_are_kept_and_the_others_told(http: httpx.Client) -> None:
@@ -94,12 +97,13 @@ def test_a_record_with_a_known_id_is_stored_once(http: httpx.Client) -> None:
 def test_whoever_watches_sees_new_lines(server: Server, http: httpx.Client) -> None:
     """In a batch that says how many it leaves out."""
     address = f"{server.url}vibeworkbench/parties/logs/main".replace("http", "ws", 1)
-    with connect(address, additional_headers={"Authorization": f"token {server.token}"}) as socket:
-        assert json.loads(socket.recv(30))["type"] == "connected"
+    headers = {"Authorization": f"token {server.token}"}
+    with connect(address, additional_headers=headers, open_timeout=PATIENCE_S) as socket:
+        assert json.loads(socket.recv(PATIENCE_S))["type"] == "connected"
         http.post("api/logs/worker", json={"records": [record(number, source="live") for number in range(300)]})
         seen, skipped = [], 0
         while len(seen) + skipped < 300:
-            message = json.loads(socket.recv(60))
+            message = json.loads(socket.recv(PATIENCE_S))
             if message["type"] == "presence":
                 continue
             assert message["type"] == "lines"

@@ -51,8 +51,10 @@ def test_what_is_too_large_is_refused_while_it_is_unpacked() -> None:
 
 def test_the_records_of_a_json_body() -> None:
     """A list of them or one; nothing beside them."""
-    assert [bytes(each) for each in records_of(b'{"records": [1, {"a": 2}]}')] == [b"1", b'{"a": 2}']
-    assert [bytes(each) for each in records_of(b'{"source": "x"}')] == [b'{"source": "x"}']
+    several, is_list = records_of(b'{"records": [1, {"a": 2}]}')
+    assert ([bytes(each) for each in several], is_list) == ([b"1", b'{"a": 2}'], True)
+    one, is_list = records_of(b'{"source": "x"}')
+    assert ([bytes(each) for each in one], is_list) == ([b'{"source": "x"}'], False)
     for body in (b'{"records": 1}', b'{"records": [], "more": 1}', b"[]", b"nothing"):
         with pytest.raises(InvalidInput):
             records_of(body)

@@ -126,11 +126,14 @@ class IngestHandler(ApiHandler):
         return ReceiptBody(self._accepted, self._duplicates, reading.rejected, omitted)
 
     async def _take_whole(self) -> None:
-        raws = await asyncio.to_thread(lambda: records_of(self._unpacking.whole(bytes(self._body))))
+        raws, is_list = await asyncio.to_thread(lambda: records_of(self._unpacking.whole(bytes(self._body))))
         self._body.clear()
         for start in range(0, len(raws), RECORDS_AT_ONCE):
             some = raws[start : start + RECORDS_AT_ONCE]
             await self._taken(await asyncio.to_thread(self._reading.several, some))
+        if not is_list and (rejected := self._reading.rejected):  # there are no good ones beside it to be kept
+            wrong = rejected[0]
+            raise InvalidInput(f"{wrong.field}: {wrong.reason}.", field=wrong.field, reason=wrong.reason)
 
 
 class EventsHandler(IngestHandler):

@@ -183,20 +183,20 @@ class Reading(BodyReading[RecordBody, Lines]):
         self._lines.refused.append(Refusal(self._kind.value, _source_of(raw), 1, said))
 
 
-def records_of(body: bytes) -> list[msgspec.Raw]:
-    """The records of a JSON body, still as text: ``{"records": [...]}``, or one record.
+def records_of(body: bytes) -> tuple[list[msgspec.Raw], bool]:
+    """The records of a JSON body, still as text, and whether it is ``{"records": [...]}`` and not one record itself.
 
     Raises:
         InvalidInput: It is no JSON object, or has something beside its records.
     """
     parts: dict[str, msgspec.Raw] = decode_body(body, dict[str, msgspec.Raw])
     if "records" not in parts:
-        return [msgspec.Raw(body)]
+        return [msgspec.Raw(body)], False
     for name in parts:
         if name != "records":
             raise InvalidInput(f"{name}: there is no such field.", field=name, reason="there is no such field")
     try:
-        return _RAWS.decode(parts["records"])
+        return _RAWS.decode(parts["records"]), True
     except msgspec.DecodeError:
         raise InvalidInput("records: this is no list.", field="records", reason="no list") from None
 
