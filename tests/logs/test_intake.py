@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -11,12 +14,30 @@ import pytest
 
 from tests.logs.staging import opened, record, until
 from vibeworkbench.errors import Unavailable
-from vibeworkbench.logs.columns import FileMark
+from vibeworkbench.logs.columns import PAYLOAD, FileMark, encoded, lines_of
+from vibeworkbench.logs.frames import Frame
+from vibeworkbench.logs.spool import Spool
+from vibeworkbench.logs.window import packed
 from vibeworkbench.settings import LogSettings, WarehouseSettings
-from vibeworkbench.storage.warehouse import FILE
+from vibeworkbench.storage.warehouse import FILE, Connection
 
 SLOW = LogSettings(drain_interval_s=3600.0)
 """Nothing enters the warehouse unless somebody asks."""
+
+
+async def _holder(directory: Path) -> asyncio.subprocess.Process:
+    """Another process, which holds the warehouse until it is told something."""
+    program = f"import duckdb, sys; c = duckdb.connect({str(directory / FILE)!r}); print('held', flush=True); input()"
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        program,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"held\n"
+    return holder
 
 
 def _files(directory: Path) -> list[Path]:
@@ -102,16 +123,7 @@ async def test_secrets_are_masked_before_anything_is_written(tmp_path: Path) -> 
 
 async def test_a_warehouse_that_another_process_holds_is_said_and_costs_nothing(tmp_path: Path) -> None:
     """Records are kept, and enter it when it is free."""
-    program = f"import duckdb, sys; c = duckdb.connect({str(tmp_path / FILE)!r}); print('held', flush=True); input()"
-    holder = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        program,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    assert await holder.stdout.readline() == b"held\n"
+    holder = await _holder(tmp_path)
     async with opened(tmp_path, SLOW, WarehouseSettings(reopen_interval_s=0.05)) as site:
         assert "another process holds the warehouse" in site.warehouse.problem
         assert (await site.logs.ingest([record("kept")])).accepted == 1
@@ -209,3 +221,54 @@ async def test_readers_can_write_nothing_and_reach_no_file(tmp_path: Path) -> No
         ):
             with pytest.raises(duckdb.Error):
                 await site.asked(statement)
+
+
+async def test_whoever_takes_the_warehouse_over_takes_what_the_other_server_left_in_its_spool(tmp_path: Path) -> None:
+    """With its marks, before any file is read on, and with its ids."""
+    other = Spool(tmp_path / "spool" / "1", segment_bytes=2**20, limit_bytes=2**20)
+    assert other.open()
+    lines = lines_of([record("left", id="1")], [FileMark("files:app", "/a", {"offset": 7})])
+    other.put(Frame(PAYLOAD, time.time_ns() // 1000, packed(lines.hashes()), encoded(lines))).result()
+    holder = await _holder(tmp_path)
+    async with opened(tmp_path, SLOW, WarehouseSettings(reopen_interval_s=0.05)) as site:
+        other.close()
+        await holder.communicate(b"\n")
+        await until(lambda: not site.warehouse.problem)
+        assert await site.logs.marks("files:app") == {"/a": {"offset": 7}}
+        assert (await site.logs.ingest([record("left", id="1")])).duplicates == 1
+        assert await site.messages() == ["left"]
+
+
+class _Waits:
+    """Keeps nothing, in its own time."""
+
+    payload = "waits"
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def load(self, connection: Connection) -> None:
+        """There is nothing to know."""
+
+    def store(self, _connection: Connection, _frames: Sequence[Frame]) -> None:
+        """The batch is held up."""
+        self.begun.set()
+        self.may_end.wait()
+
+    def stored(self, told: None) -> None:
+        """Nobody is told."""
+
+
+async def test_a_batch_whose_asker_went_away_is_stored_once(tmp_path: Path) -> None:
+    """A scan that took too long, or a server that stops, leaves in the middle of a transaction."""
+    waits = _Waits()
+    async with opened(tmp_path, SLOW) as site:
+        site.logs.intake.add(waits)
+        await site.logs.ingest([record("once")])
+        await site.logs.intake.put(waits.payload, lambda _: b"", is_bare=False)
+        asker = asyncio.create_task(site.logs.drained())
+        await asyncio.to_thread(waits.begun.wait)
+        asker.cancel()
+        await asyncio.wait({asker})
+        waits.may_end.set()
+        assert await site.messages() == ["once"]

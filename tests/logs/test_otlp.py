@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -16,6 +17,8 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 
 from tests.servers import Server
+from vibeworkbench.logs.otlp import json_lines
+from vibeworkbench.settings import LogSettings
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +145,15 @@ def test_an_empty_protobuf_request_is_a_success(http: httpx.Client) -> None:
     answer = http.post("v1/logs", content=b"", headers={"Content-Type": "application/x-protobuf"})
     assert answer.status_code == 200
     assert ExportLogsServiceResponse.FromString(answer.content) == ExportLogsServiceResponse()
+
+
+def test_numbers_that_are_none_are_texts_and_refused_samples_hold_no_secret() -> None:
+    """Nothing that a sender writes is an error of ours."""
+    values = [{"key": name, "value": {"intValue": value}} for name, value in (("a", "--5"), ("b", "9" * 5000))]
+    taken = json_lines(
+        msgspec.json.encode(said("shop", {"body": {"stringValue": "x"}, "attributes": values})), LogSettings()
+    )
+    assert msgspec.json.decode(taken.attributes[0] or "", type=dict[str, Any])["a"] == "--5"
+    long = {"body": {"stringValue": "password=hunter2 " + "x" * LogSettings().message_bytes}}
+    (refused,) = json_lines(msgspec.json.encode(said("shop", long)), LogSettings()).refused
+    assert "hunter2" not in refused.sample

@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vibeworkbench.containers.reading import LogReading
 from vibeworkbench.errors import InvalidInput, LimitExceeded
-from vibeworkbench.logs.model import Kind, Level
+from vibeworkbench.logs.columns import lines_of
+from vibeworkbench.logs.discretion import mask
+from vibeworkbench.logs.model import Kind, Level, Record
 from vibeworkbench.logs.reading import SLICE_BYTES, Reading, Unpacking, level_number, records_of, unix_microseconds
 from vibeworkbench.settings import LogSettings
 
@@ -107,3 +111,23 @@ def test_what_is_wrong_with_a_record_is_told_with_its_field(more: dict[str, obje
     assert [each.field for each in reading.rejected] == [field]
     assert "hunter2" not in lines.refused[0].sample
     assert not reading.is_foreign
+
+
+@pytest.mark.parametrize(
+    "attributes", ['{"token":"t0p",' + '"a":{' * 600 + '"b":1' + "}" * 601, '{"token":"t0p","b":1e999}']
+)
+def test_attributes_that_nobody_can_go_through_are_masked_as_text(attributes: str) -> None:
+    """One record costs its batch nothing."""
+    lines = lines_of([Record(kind=Kind.worker, source="s", message="m")])
+    lines.attributes[0] = attributes
+    mask(lines)
+    assert list(msgspec.json.decode(lines.attributes[0] or "")) == ["unreadable"]
+    assert "t0p" not in (lines.attributes[0] or "")
+
+
+def test_a_container_line_with_a_number_that_is_none_is_rejected_alone() -> None:
+    """The others of its body are kept."""
+    reading = LogReading(LogSettings())
+    line = b'{"containerId":"c","message":"m","attributes":{"a":%s}}'
+    assert len(reading.several([line % b"1e999", line % b"1"])) == 1
+    assert [(each.index, each.field) for each in reading.rejected] == [(0, "attributes")]

@@ -70,6 +70,10 @@ class LogReading(BodyReading[LogReport, list[Brought]]):
             return "attributes", f"they are larger than {self._settings.attributes_bytes} bytes"
         if attributes and not attributes.startswith(b"{"):
             return "attributes", "they are no object"
+        try:
+            told = msgspec.json.decode(attributes) if attributes else {}
+        except (msgspec.DecodeError, RecursionError):
+            return "attributes", "they hold a number that is none, or are nested too deeply"
         record = Record(
             kind=Kind.container,
             source=body.container_name or body.container_id[:12],
@@ -78,7 +82,7 @@ class LogReading(BodyReading[LogReport, list[Brought]]):
             level=_LEVELS[level],
             instance=body.container_id,
             stream=body.stream,
-            attributes=msgspec.json.decode(attributes) if attributes else {},
+            attributes=told,
             id=body.id,
         )
         self._kept.append(_brought(body, record))

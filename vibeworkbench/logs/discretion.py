@@ -22,7 +22,7 @@ def mask(lines: Lines) -> None:
     for index in _suspects(lines.attributes):
         attributes = lines.attributes[index]
         if attributes is not None:
-            lines.attributes[index] = _encoded(masked_value(msgspec.json.decode(attributes)))
+            lines.attributes[index] = _masked_attributes(attributes)
 
 
 def masked_message(message: str) -> str:
@@ -33,6 +33,14 @@ def masked_message(message: str) -> str:
         except (msgspec.DecodeError, RecursionError):  # it only looks like JSON
             pass
     return masked(message)
+
+
+def _masked_attributes(attributes: str) -> str:
+    """Attributes with secrets masked; of those that cannot be gone through, the text."""
+    try:
+        return _encoded(masked_value(msgspec.json.decode(attributes)))
+    except (msgspec.DecodeError, RecursionError):  # too deep, or a number that is none
+        return _encoded({"unreadable": masked(attributes)})
 
 
 def _suspects(texts: Sequence[str | None]) -> Iterable[int]:

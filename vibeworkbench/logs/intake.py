@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,6 +95,7 @@ class Intake:
         self._root = directory / DIRECTORY
         self._spool = self._spool_at(1)
         self._window = Window(int(settings.id_window_s * 1e6), settings.id_window_records)
+        self._window_lock = threading.Lock()
         self._keepers: Mapping[str, Keeper] = {each.payload: each for each in keepers}
         self._pending: dict[int, asyncio.Future[None]] = {}
         self._own = _Place(self._spool)
@@ -131,18 +133,11 @@ class Intake:
                 self.problem = f"{SPOOLS} servers use this data directory already"
                 return
             self._own = _Place(self._spool)
-            self._left = [_Place(each) for each in self._found_behind(number) if each.open()]
             for newest_us, ids in self._spool.ids():
                 self._window.recall(newest_us, ids)
         except OSError as error:
             self.problem = error.strerror or "the spool cannot be opened"
             log.exception("spool: it cannot be opened")
-
-    def _found_behind(self, number: int) -> Iterator[Spool]:
-        """Spools of servers that have ended; whoever has the warehouse empties them."""
-        for later in range(number + 1, SPOOLS + 1):
-            if (self._root / str(later)).exists():
-                yield self._spool_at(later)
 
     async def stop(self) -> None:
         """What arrived is in the warehouse, or waits in the spool; no more is taken."""
@@ -193,7 +188,9 @@ class Intake:
         earlier: set[asyncio.Future[None]] = set()
         seen: set[int] = set()
         is_new: list[bool] = []
-        for each, is_known in zip(hashes, self._window.known(hashes), strict=True):
+        with self._window_lock:  # the writer's thread forgets
+            known = self._window.known(hashes)
+        for each, is_known in zip(hashes, known, strict=True):
             if each in self._pending:
                 earlier.add(self._pending[each])
             is_new.append(not each or not (is_known or each in self._pending or each in seen))
@@ -211,7 +208,8 @@ class Intake:
             put = await asyncio.to_thread(lambda: self._spool.put(Frame(kind, now_us, ids, pack(is_new))))
             # A caller who goes away takes nothing back: what becomes of the frame is told to others, too.
             await asyncio.shield(asyncio.wrap_future(put))
-            self._window.add(drawn, now_us)
+            with self._window_lock:
+                self._window.add(drawn, now_us)
             done.set_result(None)
         except BaseException as error:
             failed = error if isinstance(error, Unavailable) else Unavailable("These records were not kept.")
@@ -242,16 +240,22 @@ class Intake:
         Raises:
             Unavailable: The warehouse cannot be used.
         """
+        if self._own.position is None:
+            await self.warehouse.write(lambda _connection: None)  # behind its opening, which finds what others left
         places = [(place, place.spool.head) for place in (self._own, *self._left)]
         for place, target in places:
             while place.position is None or place.position < target:
-                async with self._lock:
-                    if place.position is None or place.position < target:
-                        await self._step(place)
+                # A caller who goes away stops no batch: were its end not noted, it would be stored once more.
+                await asyncio.shield(self._step_towards(place, target))
 
     def renew(self) -> None:
         """Keepers load from the warehouse what they have in memory, before they store anything more."""
         self._is_stale = True
+
+    async def _step_towards(self, place: _Place, target: int) -> None:
+        async with self._lock:
+            if place.position is None or place.position < target:
+                await self._step(place)
 
     async def _step(self, place: _Place) -> None:
         """One batch is in the warehouse."""
@@ -343,20 +347,43 @@ class Intake:
 
     def _attach(self) -> None:
         self._is_stale = True
+        if not self.problem:
+            self._left += self._found_left()
         for place in (self._own, *self._left):
             position = self.warehouse.write_now(partial(_position_of, place.spool.id))
             place.spool.skip_to(position)
             place.position = place.spool.drained = position
+
+    def _found_left(self) -> list[_Place]:
+        """Spools of servers that have ended: whoever has the warehouse empties them, before it reads any mark."""
+        mine = {place.spool.directory for place in (self._own, *self._left)}
+        others = (self._spool_at(number) for number in range(1, SPOOLS + 1))
+        left = [each for each in others if each.directory not in mine and _opens(each)]
+        with self._window_lock:
+            for newest_us, ids in (found for each in left for found in each.ids()):
+                self._window.recall(newest_us, ids)
+        return [_Place(each) for each in left]
 
     def _forget(self) -> None:
         """What stands in the warehouse's file needs no copy in the spool."""
         for place in (self._own, *self._left):
             if place.position is not None:
                 place.spool.forget(place.position)
-        self._spool.forget_ids(self._window.forget(time.time_ns() // 1000))
+        with self._window_lock:
+            remembered_us = self._window.forget(time.time_ns() // 1000)
+        self._spool.forget_ids(remembered_us)
         for place in [each for each in self._left if each.is_drained]:
             place.spool.close()
             self._left.remove(place)
+
+
+def _opens(spool: Spool) -> bool:
+    """Whether there is such a spool, and nobody else has it."""
+    try:
+        return spool.directory.exists() and spool.open()
+    except OSError:
+        log.exception("spool: one that was left behind cannot be opened")
+        return False
 
 
 def _position_of(spool: str, connection: Connection) -> int:

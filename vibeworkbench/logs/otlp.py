@@ -24,13 +24,17 @@ from vibeworkbench.errors import InvalidInput
 from vibeworkbench.logs.columns import Lines, Refusal
 from vibeworkbench.logs.headers.forms import level_named
 from vibeworkbench.logs.model import Kind
+from vibeworkbench.masking import masked
 from vibeworkbench.settings import LogSettings
 
 PROTOBUF = "application/x-protobuf"
 NAMELESS = "unknown_service"
 """Source of records whose resource has no name; the name that the semantic conventions give them."""
 NAME_CHARACTERS = 256
+SAMPLE_CHARACTERS = 200
 _UNSAID = frozenset({"exception.stacktrace", "exception.type", "exception.message", "log.record.uid"})
+_INT64_DIGITS = 20
+"""With the sign."""
 _LATEST_NS = 9_214_646_400_000_000_000
 
 
@@ -98,7 +102,8 @@ def _lines(said: Iterable[_Said], settings: LogSettings) -> Lines:
         attributes = _attributes(each)
         reason = _wrong(message, attributes, settings)
         if reason:
-            lines.refused.append(Refusal(Kind.worker.value, source, 1, f"{reason}: {message[:200]}"))
+            sample = masked(message[: 4 * SAMPLE_CHARACTERS])[:SAMPLE_CHARACTERS]
+            lines.refused.append(Refusal(Kind.worker.value, source, 1, f"{reason}: {sample}"))
             continue
         lines.kind.append(Kind.worker.value)
         lines.source.append(source)
@@ -218,7 +223,8 @@ class _AnyValue(_Fields):
         if self.kvlist_value is not None:
             return _named(self.kvlist_value.values)
         if isinstance(self.int_value, str):
-            return int(self.int_value) if self.int_value.lstrip("-").isdecimal() else self.int_value
+            is_whole = self.int_value.removeprefix("-").isdecimal() and len(self.int_value) <= _INT64_DIGITS
+            return int(self.int_value) if is_whole else self.int_value
         said = (self.string_value, self.bool_value, self.int_value, self.double_value, self.bytes_value)
         return next((each for each in said if each is not None), None)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,30 @@ def test_waits_grow_and_are_left_to_chance():
     assert [wait_s(failures, 1.0) for failures in (1, 2, 3, 8, 1000)] == [0.5, 1.0, 2.0, 60.0, 60.0]
     assert wait_s(5, 0.0) == 0.0
     assert wait_s(1, 0.5, asked_s=30.0) == 30.0
+
+
+def test_what_is_put_while_something_is_taken_is_kept_once(tmp_path: Path) -> None:
+    """Also when the oldest must go at that very moment."""
+    buffer = Buffer(tmp_path / "buffer", 16 * 4000)
+    buffer.open()
+    with ThreadPoolExecutor(1) as threads:
+        is_done = threading.Event()
+        taking = threads.submit(_taken_until, is_done, buffer)
+        try:
+            for _ in range(3000):
+                buffer.put([("logs", {"message": "x" * 300})] * 5, {"file": 1})
+        finally:
+            is_done.set()
+    assert taking.result() > 0
+    assert buffer.waiting <= 3000 * 5
+    buffer.close()
+
+
+def _taken_until(is_done: threading.Event, buffer: Buffer) -> int:
+    rounds = 0
+    while not is_done.is_set():
+        pending = buffer.pending(50, 10**6)
+        if pending and rounds % 7 == 0:
+            buffer.acknowledge(pending[-1].place)
+        rounds += 1
+    return rounds

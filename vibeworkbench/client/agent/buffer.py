@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Buffer:
-    """A directory that belongs to one agent process.
+    """A directory that belongs to one agent process. One thread puts while another takes and acknowledges.
 
     Args:
         directory: Where it is, or will be.
@@ -56,6 +57,7 @@ class Buffer:
         self._directory = directory
         self._limit_bytes = limit_bytes
         self._segment_bytes = max(limit_bytes // SEGMENTS, 1)
+        self._turn = threading.Lock()
         self._sizes: dict[int, int] = {}
         self._file = -1
         self._lock = -1
@@ -129,6 +131,10 @@ class Buffer:
         Raises:
             OSError: They are not.
         """
+        with self._turn:
+            self._put(records, marks)
+
+    def _put(self, records: Sequence[tuple[str, Mapping[str, Any]]], marks: Mapping[str, Any]) -> None:
         numbers = {kind: int(self.marks.get(f"number:{kind}", 0)) for kind, _ in records}
         raw: list[tuple[str, int, msgspec.Raw]] = []
         for kind, body in records:
@@ -171,6 +177,10 @@ class Buffer:
 
     def pending(self, limit: int, limit_bytes: int) -> list[Outgoing]:
         """The oldest records that are not acknowledged, at least one if there is one."""
+        with self._turn:
+            return self._pending(limit, limit_bytes)
+
+    def _pending(self, limit: int, limit_bytes: int) -> list[Outgoing]:
         found: list[Outgoing] = []
         size = 0
         for batch in self._unsent():
@@ -197,7 +207,8 @@ class Buffer:
 
     def acknowledge(self, place: int) -> None:
         """Everything up to ``place`` has arrived, and stays acknowledged whatever becomes of this process."""
-        self._settle(Sent(max(place, self.sent.place), self.sent.lost))
+        with self._turn:
+            self._settle(Sent(max(place, self.sent.place), self.sent.lost))
 
     def _settle(self, sent: Sent) -> None:
         _write_whole(self._directory / "sent", msgspec.json.encode(sent))
