@@ -338,7 +338,8 @@ def test_a_page_s_kernel_holds_no_secret_of_its_reader(stage: Stage) -> None:
         revoked(stage.server, token)
         assert client.get("vibeworkbench/api/status", headers=headers).status_code == 401
     with stage.http() as admin:
-        assert admin.post(f"voila/api/shutdown/{kernel_in(answer.text)}").status_code == 204
+        ended = admin.post(f"voila/api/shutdown/{kernel_in(answer.text)}")
+        assert ended.status_code in {204, 404}  # its reader's rights are gone: it may have ended by itself already
 
 
 def test_what_a_render_was_lent_opens_nothing_when_its_page_is_there(stage: Stage) -> None:

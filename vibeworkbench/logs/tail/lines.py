@@ -104,6 +104,8 @@ class Reader:
         """
         while self._offset - self._started_at < most_bytes and go_on():
             chunk = self._source.content.read(min(_CHUNK_BYTES, most_bytes))
+            if not self._stands():
+                break
             if not chunk:
                 yield self._at_end()
                 return
@@ -111,6 +113,14 @@ class Reader:
             if self._records:
                 yield self._stretch(ended=False)
         yield self._stretch(ended=False)
+
+    def _stands(self) -> bool:
+        """Whether what was read before is still there: a file may be cut, and grow again, while it is being read."""
+        if self._source.packed:
+            return True
+        before = (self._before + self._rest)[-PRINT_BYTES:]
+        start = self._offset + len(self._rest) - len(before)
+        return os.pread(self._source.raw.fileno(), len(before), start) == before
 
     def _take(self, content: bytes) -> None:
         if self._inside:
