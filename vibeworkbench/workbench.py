@@ -45,10 +45,10 @@ from vibeworkbench.ops import room as ops_room
 from vibeworkbench.ops import routes as ops_routes
 from vibeworkbench.ops.checks import load_checks
 from vibeworkbench.ops.collectors import load_collectors
-from vibeworkbench.ops.plugins import PluginFailure
 from vibeworkbench.ops.scans.line import Site
 from vibeworkbench.ops.service import Ops
 from vibeworkbench.ops.targets import active
+from vibeworkbench.plugins import PluginFailure
 from vibeworkbench.rooms import routes as room_routes
 from vibeworkbench.rooms.model import RELAY, Party
 from vibeworkbench.rooms.service import Rooms

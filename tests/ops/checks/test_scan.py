@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from vibeworkbench.ops.checks import CheckContext
 from vibeworkbench.ops.checks.scan import CHECKS, crashed_check_finding, scan_look
 from vibeworkbench.ops.model import Look, LookState, Scope, Severity, Snapshot
-from vibeworkbench.ops.plugins import PluginFailure
+from vibeworkbench.plugins import PluginFailure
 from vibeworkbench.settings import OpsSettings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

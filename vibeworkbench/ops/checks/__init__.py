@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from vibeworkbench.ops.model import Finding, Severity, Snapshot
-from vibeworkbench.ops.plugins import PluginFailure, loaded
+from vibeworkbench.plugins import PluginFailure, loaded
 from vibeworkbench.settings import OpsSettings
 
 GROUP = "vibeworkbench.checks"

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from vibeworkbench.ops.checks import CheckContext, check
 from vibeworkbench.ops.model import Finding, Look, LookState, Observation, Severity, Snapshot
-from vibeworkbench.ops.plugins import PluginFailure
+from vibeworkbench.plugins import PluginFailure
 
 COLLECTOR = "scan"
 CRASHED_ID = "scan.check-crashed"

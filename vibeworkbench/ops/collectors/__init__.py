@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint
 from typing import Any, Protocol, runtime_checkable
 
 from vibeworkbench.ops.model import Look, Scope
-from vibeworkbench.ops.plugins import PluginFailure, loaded
+from vibeworkbench.plugins import PluginFailure, loaded
 from vibeworkbench.settings import OpsSettings, Target
 
 GROUP = "vibeworkbench.collectors"

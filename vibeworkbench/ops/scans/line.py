@@ -30,7 +30,6 @@ from vibeworkbench.ops.issues.reconcile import Evidence, rules_of
 from vibeworkbench.ops.issues.records import next_revision
 from vibeworkbench.ops.issues.retiring import Roster
 from vibeworkbench.ops.model import Look, LookState, Scope, Snapshot, subject_of
-from vibeworkbench.ops.plugins import PluginFailure
 from vibeworkbench.ops.records import issue
 from vibeworkbench.ops.scans.cursors import Cursors, first_read, read_cursors
 from vibeworkbench.ops.scans.filing import Filing, file_scan
@@ -39,6 +38,7 @@ from vibeworkbench.ops.scans.looking import Errand, Looking, Lookout, covers_tar
 from vibeworkbench.ops.scans.model import Scan, Status, processed_logs, reported, run_of, tally
 from vibeworkbench.ops.scans.progress import ProgressReport
 from vibeworkbench.ops.scans.threads import started
+from vibeworkbench.plugins import PluginFailure
 from vibeworkbench.settings import OpsSettings
 from vibeworkbench.storage.records import Database, Transaction
 

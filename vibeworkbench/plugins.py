@@ -1,4 +1,4 @@
-"""Loading collectors and checks by entry point. Built-ins come through the same door as strangers' plugins."""
+"""Loading plugins by entry point. Built-ins come through the same door as strangers' plugins."""
 
 from __future__ import annotations
 

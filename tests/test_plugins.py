@@ -13,7 +13,7 @@ from vibeworkbench.ops import checks, collectors
 from vibeworkbench.ops.checks import CheckContext, check, load_checks
 from vibeworkbench.ops.collectors import Collector, load_collectors
 from vibeworkbench.ops.model import Look, LookState, Severity
-from vibeworkbench.ops.plugins import PluginFailure
+from vibeworkbench.plugins import PluginFailure
 from vibeworkbench.settings import OpsSettings
 
 

@@ -1,0 +1,1 @@
+"""Jupyter's own terminals are ours: its manager, replaced."""

@@ -1,0 +1,1 @@
+"""Terminado's JSON protocol, spoken by the same rooms."""

@@ -1,0 +1,1 @@
+"""When a lost upstream is asked again. Pure."""

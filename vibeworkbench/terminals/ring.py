@@ -1,0 +1,1 @@
+"""The last output of a terminal, by absolute offsets. Pure."""
