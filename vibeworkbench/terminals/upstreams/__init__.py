@@ -6,8 +6,13 @@ is asked to; a connection is read by one reader until its end, and then forgotte
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
+import msgspec
+
+from vibeworkbench.settings import Settings
 from vibeworkbench.terminals.model import Exit, Seen, Size
 
 GROUP = "vibeworkbench.upstreams"
@@ -77,5 +82,43 @@ class Upstream(Protocol):
         Raises:
             Unavailable: It cannot be reached now; the reason is for people.
             WorkbenchError: Any other means that asking again would be in vain.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an upstream stands: what it is given beside what the request said of it.
+
+    Attributes:
+        terminal_id: The terminal that it runs.
+        directory: A directory of this terminal's own (0700) that outlives the server; whoever needs it makes it.
+        root: The server's root directory, where programs start that name no other.
+        settings: All settings.
+    """
+
+    terminal_id: str
+    directory: Path
+    root: Path
+    settings: Settings
+
+
+class Kind(Protocol):
+    """What an entry point of the group names: an upstream's class, made anew at each start of the server.
+
+    Attributes:
+        kind: Its name in requests.
+        spec: What a request says of such an upstream: a strict struct (camelCase, ``tag_field="kind"``) which is
+            stored and shown as it is, so it holds no secret but in fields named ``env``, whose values are not shown.
+    """
+
+    kind: str
+    spec: type[msgspec.Struct]
+
+    def __call__(self, spec: Any, place: Place) -> Upstream:
+        """The upstream that the specification means.
+
+        Raises:
+            InvalidInput: It can mean nothing; ``field`` names where, below the specification.
         """
         ...
