@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vibeworkbench.logs.joining import Bounds, Shape, joined, shape_of
@@ -251,6 +251,7 @@ LINES = st.lists(
         st.sampled_from(
             ["2026-11-22 10:00:00 INFO a", "2026-11-22 10:00:00 ERROR a", "", "  ", "b", "}", "Node.js v1"]
         ),
+        st.text("\t\r 0}:E", max_size=4),
         st.text(st.characters(blacklist_characters="\n", blacklist_categories=["Cs"]), max_size=20),
     ),
     max_size=60,
@@ -274,16 +275,16 @@ def stripped(content: bytes) -> list[bytes]:
     return [line.rstrip(b"\r") for line in content.split(b"\n") if line.strip(b" \t\r")]
 
 
-@given(LINES, st.booleans(), BOUNDS, st.data())
+@given(LINES, st.booleans(), BOUNDS, st.lists(st.integers(0, 60), max_size=12))
+@example(["", "", "", "\t\tat shop.Cart.close(Cart.java:30)", "0\r"], False, Bounds(), [5])
 def test_reading_in_parts_finds_the_same_records(
-    lines: list[str], headed: bool, bounds: Bounds, data: st.DataObject
+    lines: list[str], headed: bool, bounds: Bounds, cuts: list[int]
 ) -> None:
     """However the reads fall, a kept record is read again with what follows."""
     content = "".join(f"{line}\n" for line in lines).encode()
     once = joined(content, Shape(headed), whole=True, bounds=bounds).records
-    parts, at, cut = list[bytes](), 0, 0
-    while cut < len(lines):
-        cut = data.draw(st.integers(cut + 1, len(lines)))
+    parts, at = list[bytes](), 0
+    for cut in sorted(cuts):
         upto = len("".join(f"{line}\n" for line in lines[:cut]).encode())
         found = joined(content[at:upto], Shape(headed), whole=False, bounds=bounds)
         parts, at = parts + found.records, at + found.kept

@@ -129,10 +129,10 @@ def joined(content: bytes, shape: Shape, *, whole: bool, bounds: Bounds = BOUNDS
             records += content[at:first].split(b"\n")[:-1]
         extent = _extent(content, first, shape, bounds)
         if extent.following == end and not extent.closed and not whole:
-            return Joined(_without_returns(records), first)
+            return Joined(_without_returns(records, content), first)
         records.append(content[first : extent.stop])
         at = _after_blanks(content, extent.following)
-    return Joined(_without_returns(records), size)
+    return Joined(_without_returns(records, content), size)
 
 
 def _after_blanks(content: bytes, at: int) -> int:
@@ -140,8 +140,9 @@ def _after_blanks(content: bytes, at: int) -> int:
     return found.end() if found else at
 
 
-def _without_returns(records: list[bytes]) -> list[bytes]:
-    return [each.rstrip(b"\r") for each in records] if records and records[0].endswith(b"\r") else records
+def _without_returns(records: list[bytes], content: bytes) -> list[bytes]:
+    # Each by itself: whether one loses its end must not hang on which others were read with it.
+    return [each.rstrip(b"\r") for each in records] if b"\r" in content else records
 
 
 @dataclass(frozen=True, slots=True)
