@@ -86,6 +86,23 @@ def test_the_good_ones_of_a_batch_are_kept_and_the_others_told(http: httpx.Clien
     assert (sources["mixed"]["lines"], sources["mixed"]["rejected"]) == (2, 2)
 
 
+def test_sources_come_in_pages(http: httpx.Client) -> None:
+    """Each once, in their order; those of which nothing could be taken, too."""
+    http.post("api/logs/build", json={"records": [record(1, source=f"paged{number}") for number in range(4)]})
+    http.post("api/logs/worker", json={"records": [record(2, source="paged-refused", level="loud")]})
+    whole = http.get("api/logs/sources").json()
+    assert whole["nextCursor"] is None
+    parts, query = [], {"limit": 2}
+    while query:
+        page = http.get("api/logs/sources", params=query).json()
+        assert len(page["items"]) <= 2
+        parts += page["items"]
+        query = {"limit": 2, "cursor": page["nextCursor"]} if page["nextCursor"] else {}
+    assert parts == whole["items"]
+    assert len({(each["kind"], each["source"]) for each in parts}) == len(parts) >= 5
+    assert http.get("api/logs/sources", params={"limit": 0}).status_code == 400
+
+
 def test_a_record_with_a_known_id_is_stored_once(http: httpx.Client) -> None:
     """Also within one body."""
     sent = [record(number, source="twice", id=f"r{number % 3}") for number in range(5)]

@@ -149,23 +149,31 @@ def recent(first_seq: int, next_seq: int, limit: int) -> Callable[[Connection], 
     return lambda connection: _lines(connection, "recent", parameters)[::-1]
 
 
-def sources(connection: Connection, now: datetime) -> list[SourceSaid]:
-    """Every source, in the order of kind and name."""
-    rows = connection.execute(statement("sources")).fetchall()
-    return [
-        SourceSaid(
-            kind=kind,
-            source=source,
-            lines=count,
-            first_at=aware(first_at),
-            last_at=aware(last_at),
-            layout=layout,
-            refused=refused,
-            sample=sample,
-            is_silent=is_silent(count, aware(first_at), aware(last_at), now),
-        )
-        for kind, source, count, first_at, last_at, layout, refused, sample in rows
-    ]
+def sources(
+    now: datetime, after: tuple[str, str] | None = None, limit: int | None = None
+) -> Callable[[Connection], list[SourceSaid]]:
+    """Sources in the order of kind and name: those behind ``after``, at most ``limit``."""
+    after_kind, after_source = after or (None, None)
+    parameters = {"after_kind": after_kind, "after_source": after_source, "limit": limit}
+
+    def asked(connection: Connection) -> list[SourceSaid]:
+        rows = connection.execute(statement("sources"), parameters).fetchall()
+        return [
+            SourceSaid(
+                kind=kind,
+                source=source,
+                lines=count,
+                first_at=aware(first_at),
+                last_at=aware(last_at),
+                layout=layout,
+                refused=refused,
+                sample=sample,
+                is_silent=is_silent(count, aware(first_at), aware(last_at), now),
+            )
+            for kind, source, count, first_at, last_at, layout, refused, sample in rows
+        ]
+
+    return asked
 
 
 def is_silent(count: int, first_at: datetime | None, last_at: datetime | None, now: datetime) -> bool:

@@ -22,6 +22,7 @@ from vibeworkbench.logs.wire import (
     LinesQuery,
     SourceBody,
     SourcesPage,
+    SourcesQuery,
     TemplateBody,
     TemplatesPage,
     TemplatesQuery,
@@ -87,13 +88,25 @@ class SourcesHandler(_Handler):
         super().initialize(service)
         self._follower = follower
 
-    @operation(summary="List the sources of log lines", role=Role.analyst, answer=SourcesPage, errors=(503,))
-    async def get(self) -> SourcesPage:
-        """Every source that has said something, or tried to."""
-        found = await self.service.sources()
+    @operation(
+        summary="List the sources of log lines",
+        role=Role.analyst,
+        query=SourcesQuery,
+        answer=SourcesPage,
+        errors=(503,),
+    )
+    async def get(self, *, query: SourcesQuery) -> SourcesPage:
+        """Sources that have said something, or tried to."""
+        after = None
+        if query.cursor:
+            kind, source = keys_of(query.cursor, (str, str))
+            after = (kind, source)
+        found = await self.service.sources(after=after, limit=query.limit + 1)
+        page = found[: query.limit]
         behind = self._follower.behind_bytes()
-        items = [_source_body(each, behind.get(each.source) if each.kind == Kind.files else None) for each in found]
-        return SourcesPage(items=items, next_cursor=None)
+        items = [_source_body(each, behind.get(each.source) if each.kind == Kind.files else None) for each in page]
+        following = cursor_of(page[-1].kind, page[-1].source) if len(found) > len(page) else None
+        return SourcesPage(items=items, next_cursor=following)
 
 
 class TemplatesHandler(_Handler):

@@ -159,14 +159,14 @@ class Logs:
         await self.intake.drained()
         return await self.warehouse.read(asking.lines(wanted))
 
-    async def sources(self) -> list[SourceSaid]:
-        """Who has said something.
+    async def sources(self, *, after: tuple[str, str] | None = None, limit: int | None = None) -> list[SourceSaid]:
+        """Who has said something, in the order of kind and name: those behind ``after``, at most ``limit``.
 
         Raises:
             Unavailable: The warehouse cannot be used.
         """
         await self.intake.drained()
-        return await self.warehouse.read(lambda connection: asking.sources(connection, datetime.now(UTC)))
+        return await self.warehouse.read(asking.sources(datetime.now(UTC), after, limit))
 
     async def templates(self, wanted: WantedTemplates) -> list[Template]:
         """The templates that are wanted, with their courses over time.

@@ -119,8 +119,15 @@ class SourceBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     files_behind_bytes: int | None
 
 
+class SourcesQuery(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """Which sources: there are few, so one page has all of most servers."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1000
+    cursor: str = ""
+
+
 class SourcesPage(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """Every source, in the order of kind and name."""
+    """Sources in the order of kind and name."""
 
     items: list[SourceBody]
     next_cursor: str | None
