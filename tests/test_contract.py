@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.patience import PATIENCE_S
+from vibeworkbench.web.lists import cursor_of
 
 LIMIT_BYTES = 65536
 SETTINGS = f"[web]\nbody_bytes = {LIMIT_BYTES}\n"
@@ -250,6 +251,42 @@ def test_a_body_of_exactly_the_limit_is_read(client) -> None:
     body = json.dumps({"scope": "?"}).encode()
     answer = client.post("api/ops/scan", content=body + b" " * (LIMIT_BYTES - len(body)), headers=JSON)
     assert error_of(answer, 400)["details"]["field"] == "scope"
+
+
+FAR = ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00")
+
+
+def lists(document: dict) -> list[tuple[str, dict[str, dict]]]:
+    """The path of every ``GET`` that has parameters, with their schemas."""
+    found = [(path, said["parameters"]) for path, method, said in operations(document) if method == "get"]
+    return [(path, {each["name"]: each["schema"] for each in given if each["in"] == "query"}) for path, given in found]
+
+
+def test_no_list_counts_from_an_instant_that_is_too_far(client, document: dict) -> None:
+    """Years with which nobody can count are refused by the parameter's name, whatever the offset."""
+    asked = [
+        (path, name) for path, known in lists(document) for name, said in known.items() if "date-time" in str(said)
+    ]
+    assert len({path for path, _ in asked if "/logs" in path or "/monitoring/" in path}) >= 7
+    for path, name in asked:
+        for at in FAR:
+            assert error_of(client.get(filled(path), params={name: at}), 400)["details"]["field"] == name, (path, at)
+        for at in ("1970-01-01T00:00:00Z", "2261-12-31T23:59:59-14:00"):
+            answer = client.get(filled(path), params={name: at})
+            assert answer.status_code in {200, 400, 404}, (path, name, at, answer.text)
+
+
+def test_no_list_goes_on_after_a_number_that_is_too_far(client, document: dict) -> None:
+    """A cursor that no list has answered is refused, also one that is built like theirs."""
+    asked = [path for path, known in lists(document) if "cursor" in known]
+    assert {"/api/logs", "/api/logs/sources", "/api/logs/templates"} < {
+        path.partition("vibeworkbench")[2] or path for path in asked
+    }
+    for path in asked:
+        for number in (2**62, 2**63, 10**30, -(2**62), -1):
+            for rest in ((), (number,), ("0",), (number, "0")):
+                answer = client.get(filled(path), params={"cursor": cursor_of(number, *rest)})
+                assert error_of(answer, 400)["details"]["field"] == "cursor", (path, number, rest)
 
 
 anything = st.recursive(

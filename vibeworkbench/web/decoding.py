@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _NAMED_FIELD = re.compile(r"(missing required|unknown) field `([^`]+)`")
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_FIRST_AT, _LAST_AT = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 _COLLECTIONS = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
 
 
@@ -66,6 +68,8 @@ def _first_undecodable(body: bytes) -> int:
 def decode_query(arguments: Mapping[str, Sequence[str]], kind: type[S]) -> S:
     """The struct that a query string means. Fields that hold many take repeated parameters and comma lists.
 
+    Its instants are of the years that records may be of, so that one can count with them.
+
     Raises:
         InvalidInput: A parameter is unknown, repeated without need, or has no such value; ``field`` names it.
     """
@@ -80,9 +84,19 @@ def decode_query(arguments: Mapping[str, Sequence[str]], kind: type[S]) -> S:
         else:
             values[name] = given[0]
     try:
-        return msgspec.convert(values, kind, strict=False)
+        query = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise refusal(error, kind, "query", values) from None
+    _check_instants(query)
+    return query
+
+
+def _check_instants(query: msgspec.Struct) -> None:
+    for field in msgspec.structs.fields(query):
+        at = getattr(query, field.name)
+        if isinstance(at, datetime) and at.tzinfo is not None and not _FIRST_AT <= at < _LAST_AT:
+            name, reason = field.encode_name, "it is before 1970 or after 2261"
+            raise InvalidInput(f"{name}: {reason}.", field=name, reason=reason)
 
 
 def refusal(error: msgspec.ValidationError, kind: Any, whole: str, given: Any = None) -> InvalidInput:

@@ -11,6 +11,8 @@ import msgspec
 from vibeworkbench.errors import InvalidInput
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
+_NUMBERS = range(2**57)
+"""What may stand in a cursor; as Unix microseconds every one is an instant that Python and the databases know."""
 
 
 def cursor_of(*keys: int | str) -> str:
@@ -29,6 +31,6 @@ def keys_of(cursor: str, types: tuple[type, ...]) -> tuple[Any, ...]:
         keys = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=list[int | str])
     except (binascii.Error, ValueError, msgspec.DecodeError):
         keys = []
-    if tuple(type(key) for key in keys) != types or any(isinstance(key, int) and abs(key) >= 2**63 for key in keys):
+    if tuple(type(key) for key in keys) != types or any(isinstance(key, int) and key not in _NUMBERS for key in keys):
         raise InvalidInput("cursor: this is none that a list has answered", field="cursor", reason="unknown cursor")
     return tuple(keys)
