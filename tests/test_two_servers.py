@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.servers import Server
+from vibeworkbench.data_directory import open_database
 from vibeworkbench.schedules import records
 from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.settings import settings_from_toml
 from vibeworkbench.storage import schema
-from vibeworkbench.workbench import open_database
 
 ROOM = "api/rooms/ops-monitor-broadcast/main/messages"
 

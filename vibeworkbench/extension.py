@@ -25,6 +25,7 @@ from vibeworkbench.access.model import SERVER, Grant
 from vibeworkbench.access.service import Access
 from vibeworkbench.dashboards.kernel_books import House, Metrics
 from vibeworkbench.dashboards.voila import Door, Voila
+from vibeworkbench.data_directory import default_data_dir, read_settings
 from vibeworkbench.errors import WorkbenchError
 from vibeworkbench.settings import VoilaSettings
 from vibeworkbench.web import edge
@@ -33,7 +34,7 @@ from vibeworkbench.web.handlers import WEB_SETTINGS
 from vibeworkbench.web.identity import ACCESS, knows_one_user
 from vibeworkbench.web.roles import Role
 from vibeworkbench.web.routes import url_table
-from vibeworkbench.workbench import Host, Workbench, default_data_dir, read_settings
+from vibeworkbench.workbench import Host, Workbench
 
 STOP_LIMIT_S = 15.0
 """What the storage or a plugin keeps the workbench from recording by then is recorded by the next start."""

@@ -22,6 +22,7 @@ from tornado.netutil import bind_sockets
 from traitlets import Float, default
 from traitlets.config import Config
 
+from vibeworkbench.data_directory import read_settings, settings_file_named
 from vibeworkbench.errors import Unavailable, WorkbenchError
 from vibeworkbench.extension import VibeworkbenchApp, root_url
 from vibeworkbench.garbage import ShortCollections
@@ -30,7 +31,6 @@ from vibeworkbench.web.authorizer import WorkbenchAuthorizer
 from vibeworkbench.web.edge import TOKEN_VARIABLE
 from vibeworkbench.web.provider import WorkbenchIdentityProvider
 from vibeworkbench.web.routes import PREFIX
-from vibeworkbench.workbench import read_settings, settings_file_named
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: when a network is back, all viewers are back at once, three of each."""

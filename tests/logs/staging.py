@@ -13,6 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from tests.patience import PATIENCE_S
+from vibeworkbench.data_directory import open_database
 from vibeworkbench.logs.events import TABLES as EVENT_TABLES
 from vibeworkbench.logs.events import Events
 from vibeworkbench.logs.intake import TABLES as SPOOL_TABLES
@@ -27,7 +28,6 @@ from vibeworkbench.storage import schema
 from vibeworkbench.storage.records import Database
 from vibeworkbench.storage.warehouse import FILE, Warehouse
 from vibeworkbench.web.roles import Role
-from vibeworkbench.workbench import open_database
 
 AT = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 

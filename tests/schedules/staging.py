@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from vibeworkbench.data_directory import open_database
 from vibeworkbench.ops.checks import Checks
 from vibeworkbench.ops.collectors import Collectors, LookOrder
 from vibeworkbench.ops.model import Look, LookState
@@ -19,7 +20,6 @@ from vibeworkbench.schedules.model import schedules_from
 from vibeworkbench.schedules.service import Schedules, Standing
 from vibeworkbench.settings import OpsSettings, RoomSettings, ScheduleSettings, StorageSettings
 from vibeworkbench.storage import schema
-from vibeworkbench.workbench import open_database
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 DEFAULT_STORAGE = StorageSettings()

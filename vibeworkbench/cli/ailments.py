@@ -120,7 +120,7 @@ def _front_end() -> Ailment:
 
 
 def _data_dir() -> Iterator[Ailment]:
-    where = importlib.import_module("vibeworkbench.workbench").default_data_dir()
+    where = importlib.import_module("vibeworkbench.data_directory").default_data_dir()
     standing = next(path for path in (where, *where.absolute().parents) if path.exists())
     if not os.access(standing, os.W_OK | os.X_OK):
         yield Ailment("data directory", "fail", f"{standing} cannot be written", "name another one: --data DIR")

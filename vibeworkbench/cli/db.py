@@ -35,11 +35,12 @@ def db() -> None:
 @json_option
 def status(*, data_dir: Path | None, as_json: bool) -> int:
     """Whether the tables are those of this version. Exit code 1 when they are not."""
-    from vibeworkbench import workbench  # noqa: PLC0415 - a second that only those who open the database pay
+    # Here, because only those who open the database pay the second; the workbench declares every table.
+    from vibeworkbench import data_directory, workbench  # noqa: F401, PLC0415
 
-    where = data_dir or workbench.default_data_dir()
-    with workbench.settings_file_named(where):
-        revision = workbench.database_revision(where, workbench.read_settings(where))
+    where = data_dir or data_directory.default_data_dir()
+    with data_directory.settings_file_named(where):
+        revision = data_directory.database_revision(where, data_directory.read_settings(where))
     if as_json:
         emit(
             {
@@ -67,11 +68,11 @@ def status(*, data_dir: Path | None, as_json: bool) -> int:
 @json_option
 def upgrade(*, data_dir: Path | None, as_json: bool) -> int:
     """Bring the tables to this version. What is there already is kept. Exit code 1 when that is not possible."""
-    from vibeworkbench import workbench  # noqa: PLC0415 - see above
+    from vibeworkbench import data_directory, workbench  # noqa: F401, PLC0415 - see above
 
-    where = data_dir or workbench.default_data_dir()
-    with workbench.settings_file_named(where):
-        before = workbench.upgrade_database(where, workbench.read_settings(where))
+    where = data_dir or data_directory.default_data_dir()
+    with data_directory.settings_file_named(where):
+        before = data_directory.upgrade_database(where, data_directory.read_settings(where))
     if as_json:
         emit({"before": before.present, "now": before.newest, "changed": not before.migrated})
     elif before.differences:

@@ -51,7 +51,7 @@ def serve(
     VIBEWORKBENCH_TOKEN=... vibeworkbench serve --port 8888 --data /srv/vibeworkbench --no-lab
     """
     from vibeworkbench import serve as server  # noqa: PLC0415 - seconds that only those who serve pay
-    from vibeworkbench.workbench import default_data_dir  # noqa: PLC0415 - the same
+    from vibeworkbench.data_directory import default_data_dir  # noqa: PLC0415 - the same
 
     quiet(lab=lab)
     return server.serve(

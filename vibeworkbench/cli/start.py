@@ -57,7 +57,7 @@ def start(
     vibeworkbench start --port 9000 --no-browser --data ./state
     """
     from vibeworkbench import serve as server  # noqa: PLC0415 - seconds that only those who serve pay
-    from vibeworkbench.workbench import default_data_dir, prepare_data_dir  # noqa: PLC0415 - the same
+    from vibeworkbench.data_directory import default_data_dir, prepare_data_dir  # noqa: PLC0415 - the same
 
     where = data_dir or default_data_dir()
     prepare_data_dir(where)

@@ -20,6 +20,9 @@ _ANY: frozenset[str] = frozenset()
 _KERNEL = r"(?P<kernel>[0-9a-fA-F-]{36})"
 _DASHBOARD = r"vibeworkbench/dashboards/(?P<dashboard>[^/]+)(?:/.*)?"
 _ROOM = r"(?P<party>[^/]+)/(?P<room>[^/]+)"
+_TERMINAL = r"(?P<terminal>[^/]+)"
+_TERMINALS = "terminal-server"
+"""The party whose rooms are the terminals."""
 _WRITING = re.compile(r"%(?:2f|5c|2e|00|3b|25)|\\|;|\x00|//", re.IGNORECASE)
 """Spellings that some part of a server reads differently than another: no link of ours is written so."""
 
@@ -48,6 +51,8 @@ class Narrow(Enum):
     """Any dashboard: the list shows no other."""
     room = auto()
     """The room that the address names."""
+    terminal = auto()
+    """The terminal that the address names: it is a room."""
     rooms = auto()
     """Any room: the list shows no other."""
     metrics = auto()
@@ -97,6 +102,10 @@ TABLE = (
     Row(r"vibeworkbench/api/rooms", Role.viewer, READ, Narrow.rooms),
     Row(rf"vibeworkbench/api/rooms/{_ROOM}", Role.viewer, READ, Narrow.room),
     Row(rf"vibeworkbench/api/rooms/{_ROOM}/messages", Role.viewer, READ | _POST, Narrow.room),
+    # Terminals by grant: each asks for the caller's right on it.
+    Row(r"vibeworkbench/api/terminals", Role.viewer, READ, Narrow.rooms),
+    Row(rf"vibeworkbench/api/terminals/{_TERMINAL}(?:/recording)?", Role.viewer, READ, Narrow.terminal),
+    Row(rf"vibeworkbench/terminals/websocket/{_TERMINAL}", Role.viewer, READ, Narrow.terminal),
     # Viewers of a notebook that is published to run: its page, what draws it, and the kernel that was started for it.
     Row(r"voila/render/(?P<notebook>.+)", Role.viewer, READ, Narrow.dashboards, published=True),
     Row(r"voila/(?:static|templates|labextensions|api/themes)/.+", Role.viewer, READ, Narrow.dashboards),
@@ -233,6 +242,9 @@ def _is_held(narrow: Narrow, found: re.Match[str], caller: Caller) -> bool:
         case Narrow.room:
             party, room = _decoded(found["party"]), _decoded(found["room"])
             return party is not None and room is not None and scope.holds_room(party, room)
+        case Narrow.terminal:
+            terminal = _decoded(found["terminal"])
+            return terminal is not None and scope.holds_room(_TERMINALS, terminal)
         case Narrow.rooms:
             return bool(scope.rooms)
         case Narrow.metrics:
@@ -252,7 +264,7 @@ def _decoded(text: str) -> str | None:
 
 
 _API = re.compile(
-    r"(?:.*/)?api(?:/.*)?|static/.*|vibeworkbench/(?:parties|v1|metrics)(?:/.*)?|metrics|kernelspecs/.*|lsp/.*"
+    r"(?:.*/)?api(?:/.*)?|static/.*|vibeworkbench/(?:parties|v1|metrics|terminals)(?:/.*)?|metrics|kernelspecs/.*|lsp/.*"
     r"|terminals/websocket/.*|voila/(?:static|templates|labextensions|files|execution)/.*|lab/extensions/.*"
     r"|vibeworkbench/dashboards/[^/]+/assets/.*"
 )
