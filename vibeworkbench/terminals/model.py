@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from vibeworkbench.web.roles import Caller, Role
@@ -63,6 +64,21 @@ class Hop:
     attempt: int = 0
     retry_in_s: float | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The program waits, and nobody types.
+
+    Attributes:
+        by: Who said so: a name, or ``task ID``.
+        why: Why, in words for people; may be empty.
+        until: When it goes on at the latest.
+    """
+
+    by: str
+    why: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
