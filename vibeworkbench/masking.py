@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 MASK = "•••"
 
@@ -32,6 +35,8 @@ SUSPECT = (
     r"|AIza|hf_|npm_|pypi-|eyJ)"
 )
 """Found in every text that ``masked`` changes, and in few others; means the same to RE2, which finds it sooner."""
+_SUSPECT = re.compile(SUSPECT)
+_PLAIN_NAME = re.compile(r"[\w.:-]*")
 _SECRET_NAME = re.compile(rf"(?i){_NAME}|authorization")
 _OPTION = re.compile(rf"(?i)--?{_NAME}")
 _OPTION_IN_TEXT = re.compile(rf"(?i)((?<!\S)--?{_NAME}\s+)(?!-)\S+")
@@ -47,6 +52,44 @@ def masked(text: str) -> str:
     text = _OPTION_IN_TEXT.sub(rf"\g<1>{MASK}", text)
     text = _ASSIGNED.sub(rf"\g<name>{MASK}", text)
     return _KNOWN.sub(MASK, text)
+
+
+def masked_message(message: str) -> str:
+    """A message with secrets masked; one that is a JSON object stays one."""
+    if message.startswith("{"):
+        try:
+            return msgspec.json.encode(masked_value(msgspec.json.decode(message))).decode()
+        except (msgspec.DecodeError, RecursionError):  # it only looks like JSON
+            pass
+    return masked(message)
+
+
+def masked_name(name: str) -> str:
+    """A name that a program was given, masked where it is a command line, an address or the like.
+
+    One that has only the characters of names (``token:eu``, ``sk-learn-trainer-0001``) stays: masked, it would be the
+    same as others that are something else.
+    """
+    return name if _PLAIN_NAME.fullmatch(name) else masked(name)
+
+
+def masked_id(text: str) -> str:
+    """An id; for one that holds a secret another, which is as much its own."""
+    if not _SUSPECT.search(text) or masked(text) == text:
+        return text
+    return MASK + hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def masked_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as it goes over the network, its texts that people write masked; ids stay what they are."""
+    kept = dict(record)
+    for name in ("message", "stack", "command", "name", "user"):
+        text = kept.get(name)
+        if isinstance(text, str) and _SUSPECT.search(text):
+            kept[name] = masked_message(text)
+    if "attributes" in kept:
+        kept["attributes"] = masked_value(kept["attributes"])
+    return kept
 
 
 def masked_value(value: Any) -> Any:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibeworkbench.containers.reading import LogReading
+from vibeworkbench.containers.model import ReportKind
+from vibeworkbench.containers.reading import LogReading, ReportReading
 from vibeworkbench.errors import InvalidInput, LimitExceeded
-from vibeworkbench.logs.columns import lines_of
+from vibeworkbench.logs.columns import Refusal, encoded, lines_of
 from vibeworkbench.logs.discretion import mask
 from vibeworkbench.logs.model import Kind, Level, Record
 from vibeworkbench.logs.reading import SLICE_BYTES, Reading, Unpacking, level_number, records_of, unix_microseconds
@@ -123,6 +124,39 @@ def test_attributes_that_nobody_can_go_through_are_masked_as_text(attributes: st
     mask(lines)
     assert list(msgspec.json.decode(lines.attributes[0] or "")) == ["unreadable"]
     assert "t0p" not in (lines.attributes[0] or "")
+
+
+def test_names_and_ids_of_records_hold_no_secret() -> None:
+    """A source that is a command line or an address, too; ids stay different, and plain names what they are."""
+    made = {"source": "pg://ada:hunter2@db", "stream": "out --password hunter2", "id": "token=hunter2"}
+    lines = lines_of(
+        [
+            Record(kind=Kind.worker, message="m", **made),
+            Record(kind=Kind.worker, message="m", **{**made, "id": "token=hunter3"}),
+            Record(kind=Kind.worker, message="m", source="token:eu", stream="stderr", id="sk-learn-trainer-000001"),
+        ]
+    )
+    lines.refused.append(Refusal("worker", "worker --token=hunter2", 1, "x"))
+    mask(lines)
+    assert b"hunter" not in encoded(lines)
+    assert len({*lines.id}) == 3
+    assert (lines.source[2], lines.stream[2]) == ("token:eu", "stderr")
+    assert (lines.source[0], lines.refused[0].source) == ("pg://•••@db", "worker --token=•••")
+
+
+def test_names_of_processes_hold_no_secret() -> None:
+    """Programs may name themselves after their command line."""
+    reading = ReportReading(ReportKind.process)
+    told = {
+        "containerId": "c",
+        "processId": "7",
+        "timestamp": 1,
+        "id": "token=hunter2",
+        "containerName": "x --token=hunter2",
+    }
+    told |= {"name": "worker --password hunter2", "user": "ada pwd=hunter2", "command": "w api_key=hunter2"}
+    (brought,) = reading.several([json.dumps(told).encode()])
+    assert b"hunter2" not in msgspec.json.encode(brought.what)
 
 
 def test_a_container_line_with_a_number_that_is_none_is_rejected_alone() -> None:

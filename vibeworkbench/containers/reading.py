@@ -14,7 +14,7 @@ from vibeworkbench.containers.wire import ErrorReport, LogReport, OfContainer, P
 from vibeworkbench.engine.facts import masked_labels, masked_value
 from vibeworkbench.logs.model import Kind, Level, Record
 from vibeworkbench.logs.reading import BodyReading, level_number, unix_microseconds
-from vibeworkbench.masking import masked
+from vibeworkbench.masking import masked, masked_id, masked_name
 from vibeworkbench.settings import LogSettings
 
 _YEAR_2262_US = 9_214_646_400_000_000
@@ -113,7 +113,9 @@ class ReportReading(BodyReading[Any, list[Brought]]):
         if found is not None or at_us is None:
             return found
         told = {name: value for name, value in msgspec.to_builtins(body).items() if name not in _OF_THE_SENDER}
-        self._kept.append(_brought(body, Report(self._kind, body.container_id, at_us, discreet(told), body.id)))
+        self._kept.append(
+            _brought(body, Report(self._kind, body.container_id, at_us, discreet(told), masked_id(body.id)))
+        )
         return None
 
 
@@ -140,9 +142,11 @@ def _brought(body: OfContainer, what: Record | Report) -> Brought:
 def discreet(told: Mapping[str, Any]) -> dict[str, Any]:
     """What is told, without secrets; empty texts are told by nobody."""
     kept = {name: value for name, value in told.items() if value not in ("", None)}
-    for name in ("message", "stack", "command"):
+    for name in ("message", "stack", "command", "name", "user"):
         if name in kept:
             kept[name] = masked(str(kept[name]))
+    if "containerName" in kept:
+        kept["containerName"] = masked_name(kept["containerName"])
     if "labels" in kept:
         kept["labels"] = masked_labels(kept["labels"])
     if "environment" in kept:

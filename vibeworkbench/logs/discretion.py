@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vibeworkbench.logs.columns import Lines
-from vibeworkbench.masking import SUSPECT, masked, masked_value
+from vibeworkbench.masking import SUSPECT, masked, masked_id, masked_message, masked_name, masked_value
 
 
 def mask(lines: Lines) -> None:
-    """No message, attribute or instance of the records holds a secret that is known as one."""
+    """No text of the records holds a secret that is known as one; their ids stay different ones."""
     for index in _suspects(lines.message):
         lines.message[index] = masked_message(lines.message[index])
     for index in _suspects(lines.instance):
@@ -23,16 +23,19 @@ def mask(lines: Lines) -> None:
         attributes = lines.attributes[index]
         if attributes is not None:
             lines.attributes[index] = _masked_attributes(attributes)
+    if any(lines.id):
+        lines.id[:] = map(masked_id, lines.id)
+    lines.source[:] = _renamed(lines.source, masked_name)
+    lines.stream[:] = _renamed(lines.stream, masked)
+    lines.refused[:] = [msgspec.structs.replace(each, source=masked_name(each.source)) for each in lines.refused]
 
 
-def masked_message(message: str) -> str:
-    """A message with secrets masked; one that is a JSON object stays one."""
-    if message.startswith("{"):
-        try:
-            return _encoded(masked_value(msgspec.json.decode(message)))
-        except (msgspec.DecodeError, RecursionError):  # it only looks like JSON
-            pass
-    return masked(message)
+def _renamed(names: list[str], masked_by: Callable[[str], str]) -> list[str]:
+    """The names masked; there are few different ones."""
+    masked_names = {name: masked_by(name) for name in set(names)}
+    return (
+        names if all(name == shown for name, shown in masked_names.items()) else [masked_names[name] for name in names]
+    )
 
 
 def _masked_attributes(attributes: str) -> str:

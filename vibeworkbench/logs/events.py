@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from vibeworkbench.errors import Unavailable
 from vibeworkbench.logs.columns import Receipt, microseconds
-from vibeworkbench.logs.discretion import masked_message
 from vibeworkbench.logs.frames import Frame
 from vibeworkbench.logs.reading import BodyReading, unix_microseconds
 from vibeworkbench.logs.service import Logs
 from vibeworkbench.logs.sql import statement
 from vibeworkbench.logs.window import hashed
+from vibeworkbench.masking import masked_message
 from vibeworkbench.rooms import records as room_records
 from vibeworkbench.rooms.model import RoomKey
 from vibeworkbench.settings import LogSettings

@@ -23,6 +23,7 @@ from vibeworkbench.logs.model import Record
 from vibeworkbench.logs.pipeline import Pipeline
 from vibeworkbench.logs.records import LineKeeper, Stored
 from vibeworkbench.logs.wire import LineBody
+from vibeworkbench.masking import masked_message
 from vibeworkbench.rooms.service import Rooms
 from vibeworkbench.settings import LogSettings
 from vibeworkbench.storage.warehouse import Warehouse
@@ -196,7 +197,7 @@ class Logs:
         Raises:
             Unavailable: The warehouse cannot be used.
         """
-        hidden = discretion.masked_message(line)
+        hidden = masked_message(line)
         return await self.warehouse.write(lambda connection: self.pipeline.explain(hidden, kind, source))
 
     # Forgetting

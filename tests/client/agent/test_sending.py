@@ -96,6 +96,17 @@ async def test_refusals_cost_time_and_nothing_else(door, buffer):
     assert intake.mark_of("n") == 4
 
 
+async def test_no_secret_stands_in_the_buffer(buffer, tmp_path):
+    """Neither of lines nor of what else is told; a line that is JSON stays JSON."""
+    said = {"containerId": "c", "message": '{"password": "hunter2", "n": 1}', "attributes": {"token": "hunter2"}}
+    error = {"containerId": "c", "message": "no pg://ada:hunter2@db", "stack": "api_key=hunter2"}
+    await Intake(buffer, lambda: None).put([("logs", said), ("errors", error)], {"file": 7})
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "buffer").glob("*.seg"))
+    assert b"hunter2" not in kept
+    assert [json.loads(each.body)["containerId"] for each in buffer.pending(2, 2**20)] == ["c", "c"]
+    assert json.loads(json.loads(buffer.pending(1, 2**20)[0].body)["message"]) == {"password": "•••", "n": 1}
+
+
 async def test_what_is_too_large_is_sent_in_parts(door, buffer):
     """Down to one record; one that is too large by itself is left out, and those behind it arrive."""
     door.limit = 3

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vibeworkbench.client.agent.buffer import Buffer
+from vibeworkbench.masking import masked_record
 
 RETRY_S = 1.0
 
@@ -44,6 +45,7 @@ class Intake:
             batch, self._waiting = self._waiting, []
             together = [record for given, _ in batch for record in given]
             newest = {source: mark for _, given in batch for source, mark in given.items()}
+            together = await asyncio.to_thread(_discreet, together)
             while not await asyncio.to_thread(self._is_kept, together, newest):  # noqa: ASYNC110 - a disk has no event
                 await asyncio.sleep(RETRY_S)
         self._notice()
@@ -55,3 +57,8 @@ class Intake:
             log.error("agent: the buffer cannot be written: %s", error.strerror)  # noqa: TRY400 - no bug of ours
             return False
         return True
+
+
+def _discreet(records: Records) -> list[tuple[str, Mapping[str, Any]]]:
+    """The records without secrets: what stands in the buffer stands on a disk of another machine, maybe for days."""
+    return [(kind, masked_record(record)) for kind, record in records]
