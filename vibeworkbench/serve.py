@@ -14,6 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import vibeworkbench.spared  # noqa: F401 - first of all
+
+# isort: split
 from jupyter_server.auth import Authorizer, IdentityProvider
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import JupyterServerAuthWarning

@@ -8,7 +8,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +15,10 @@ import pytest
 
 from tests.patience import PATIENCE_S
 from tests.servers import Server
+from tests.shell import COMMAND, ran
 from vibeworkbench.client import ClientError, connect
 from vibeworkbench.client.errors import Conflict, NotFound
 
-COMMAND = [sys.executable, "-m", "vibeworkbench"]
 PASSWORD = "correct horse battery staple"
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -40,15 +39,7 @@ def shell(environment: dict[str, str]) -> Shell:
     """Runs the command against the server; ``given`` is its standard input."""
 
     def run(*arguments: str, given: str = "", **changed: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**environment, **changed},
-            input=given,
-            timeout=PATIENCE_S,
-        )
+        return ran(list(arguments), {**environment, **changed}, given)
 
     return run
 

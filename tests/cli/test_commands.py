@@ -20,9 +20,9 @@ import pytest
 
 from tests.client.proxy import proxy_to
 from tests.patience import PATIENCE_S
+from tests.shell import COMMAND, ran
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "vibeworkbench"]
 ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 ESCAPE = re.compile(r"\x1b\[")
 
@@ -37,15 +37,7 @@ def shell(server, tmp_path):
     """Runs the command against the server; returns the finished process."""
 
     def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=environment(server, tmp_path, **changed),
-            stdin=subprocess.DEVNULL,
-            timeout=PATIENCE_S,
-        )
+        return ran(list(arguments), environment(server, tmp_path, **changed))
 
     return run
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
+from subprocess import CompletedProcess
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "vibeworkbench", "containers"]
+from tests.shell import ran
+
 SHOP = "a" * 64
 
 
@@ -29,9 +29,8 @@ def shell(server, tmp_path_factory):
         "COLUMNS": "120",
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [*COMMAND, *arguments]
-        return subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **named})
+    def run(*arguments: str) -> CompletedProcess[str]:
+        return ran(["containers", *arguments], {**os.environ, **named})
 
     return run
 

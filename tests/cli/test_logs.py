@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_S
+from tests.shell import ran
 from vibeworkbench.cli.log_lines import blocks, line_text
 from vibeworkbench.client.log_values import Line
 
@@ -30,15 +31,7 @@ def shell(server, tmp_path):
     """Runs ``vibeworkbench logs …`` against the server."""
 
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=environment(server, tmp_path),
-            input=stdin,
-            timeout=PATIENCE_S,
-        )
+        return ran(["logs", *arguments], environment(server, tmp_path), stdin)
 
     return run
 

@@ -44,20 +44,25 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(abort(), self._loop).result(PATIENCE_S)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            if self.refuse_upgrades and b"upgrade: websocket" in head.lower():
-                writer.write(REFUSAL)
-                writer.close()
-                return
-            there, out = await asyncio.open_connection(self._target.hostname, self._target.port)
-            out.write(head)
-            self._writers |= {writer, out}
-            with self.changed:
-                self.connections += 1
-                self.changed.notify_all()
-            await asyncio.gather(_copy(reader, out), _copy(there, writer))
-            self._writers -= {writer, out}
+        opened = [writer]
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                head = await reader.readuntil(b"\r\n\r\n")
+                if self.refuse_upgrades and b"upgrade: websocket" in head.lower():
+                    writer.write(REFUSAL)
+                    return
+                there, out = await asyncio.open_connection(self._target.hostname, self._target.port)
+                opened.append(out)
+                out.write(head)
+                self._writers.update(opened)
+                with self.changed:
+                    self.connections += 1
+                    self.changed.notify_all()
+                await asyncio.gather(_copy(reader, out), _copy(there, writer))
+        finally:  # whatever ends it, nobody is left waiting at the other side
+            self._writers.difference_update(opened)
+            for each in opened:
+                each.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,7 +86,7 @@ def proxy_to(url: str) -> Iterator[Proxy]:
         proxy._loop.run_forever()
         proxy._server.close()
         tasks = asyncio.all_tasks(proxy._loop)
-        for writer in proxy._writers:
+        for writer in tuple(proxy._writers):
             writer.transport.abort()
         for task in tasks:
             task.cancel()

@@ -19,6 +19,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, NoReturn
 
+import vibeworkbench.spared  # noqa: F401 - first of all
+
+# isort: split
 import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
