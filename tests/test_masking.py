@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibeworkbench.masking import MASK, SUSPECT, masked, masked_arguments, masked_value
+from vibeworkbench.masking import (
+    MASK,
+    SUSPECT,
+    masked,
+    masked_arguments,
+    masked_value,
+    secrets_in,
+    well_known_at_the_beginning,
+)
 
 SECRET = "s3cr3tV4lue"
 
@@ -44,6 +52,9 @@ SECRET = "s3cr3tV4lue"
 def test_a_secret_is_masked(text):
     """Whatever the notation, the secret is gone and the mask stands there."""
     shown = masked(text)
+    for begin, end in reversed(secrets_in(text)):
+        text = text[:begin] + MASK + text[end:]
+    assert SECRET not in text
     assert SECRET not in shown
     assert "AKIA" not in shown
     assert MASK in shown
@@ -63,6 +74,7 @@ def test_a_secret_is_masked(text):
 def test_what_is_no_secret_stays(text):
     """Words about secrets are no secrets."""
     assert masked(text) == text
+    assert secrets_in(text) == []
 
 
 @given(st.text(max_size=3000))
@@ -75,6 +87,12 @@ def test_any_text_can_be_masked(text):
 def test_long_lines_are_masked_in_linear_time(text):
     """No text makes the patterns search for ever; a quadratic search here would outlast the test's time limit."""
     assert masked(text)
+
+
+def test_a_well_known_secret_is_known_where_it_begins():
+    """And nowhere else."""
+    assert well_known_at_the_beginning(f"ghp_{SECRET}{SECRET} and more") == 26
+    assert well_known_at_the_beginning(f" ghp_{SECRET}{SECRET}") == 0
 
 
 def test_arguments_are_masked_also_after_their_option():

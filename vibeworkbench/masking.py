@@ -92,6 +92,35 @@ def masked_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def secrets_in(text: str) -> list[tuple[int, int]]:
+    """Where ``masked`` finds secrets: spans from and to, in order, none touching another."""
+    found = (_hidden(match, kept) for pattern, kept in _SPANS for match in pattern.finditer(text))
+    spans: list[tuple[int, int]] = []
+    for begin, end in sorted(found):
+        if spans and begin <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((begin, end))
+    return spans
+
+
+def well_known_at_the_beginning(text: str) -> int:
+    """The length of the secret of a well-known shape that the text begins with; 0 where it begins with none."""
+    found = _KNOWN.match(text)
+    return found.end() if found else 0
+
+
+_SPANS: tuple[tuple[re.Pattern[str], str | int | None], ...] = (
+    *((_KEY_BLOCK, None), (_KNOWN, None), (_ASSIGNED, "name")),
+    *((pattern, 1) for pattern in (_URL, _HEADER, _SCHEME, _COOKIE, _OPTION_IN_TEXT)),
+)
+
+
+def _hidden(match: re.Match[str], kept: str | int | None) -> tuple[int, int]:
+    begin = match.start() if kept is None else match.end(kept)
+    return begin + (match.re is _SCHEME), match.end() - (match.re is _URL)
+
+
 def masked_value(value: Any) -> Any:
     """A JSON value with the secrets in its texts masked, and all that stands under a name that says it is one."""
     if isinstance(value, str):

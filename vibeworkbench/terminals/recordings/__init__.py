@@ -14,15 +14,17 @@ from vibeworkbench.terminals.model import Exit, Size
 
 
 class Recording(Protocol):
-    """What is kept of one terminal. Nothing here waits, fails or blocks: the terminal goes on, whatever the disk does.
+    """What is kept of one terminal. Nothing here waits or fails: the terminal goes on, whatever the disk does."""
 
-    Attributes:
-        problem: Why output is being lost at present, in words for people; empty where all is well.
-        lost_bytes: Output that is not in the recording and should be.
-    """
+    @property
+    def problem(self) -> str:
+        """Why output is being lost at present, in words for people; empty where all is well."""
+        ...
 
-    problem: str
-    lost_bytes: int
+    @property
+    def lost_bytes(self) -> int:
+        """Output that is not in the recording and should be."""
+        ...
 
     def began(self, shell: str, size: Size) -> None:
         """What follows is the stream of this shell; where it is the one that was recorded last, it goes on there."""
