@@ -176,38 +176,44 @@ class Messages(RequestHandler):
 def scripted_room() -> Iterator[tuple[ScriptedRoom, Address]]:
     """A room that is served on a free port of this machine, and its address."""
     room = ScriptedRoom()
+    paths = [
+        ("/vibeworkbench/parties/notes/main", RoomSocket, {"room": room}),
+        ("/vibeworkbench/api/rooms/notes/main/messages", Messages, {"room": room}),
+    ]
+    with serving(room.loop, paths) as address:
+        yield room, address
+
+
+@contextmanager
+def serving(loop: asyncio.AbstractEventLoop, paths: list[Any]) -> Iterator[Address]:
+    """The handlers are served on a free port of this machine, by a thread that runs the loop."""
     sockets = bind_sockets(0, "127.0.0.1")
     served = threading.Event()
 
     def serve() -> None:
-        asyncio.set_event_loop(room.loop)
+        asyncio.set_event_loop(loop)
 
         async def start() -> HTTPServer:
-            kwargs = {"room": room}
-            paths = [
-                ("/vibeworkbench/parties/notes/main", RoomSocket, kwargs),
-                ("/vibeworkbench/api/rooms/notes/main/messages", Messages, kwargs),
-            ]
             server = HTTPServer(Application(paths))
             server.add_sockets(sockets)
             return server
 
-        server = room.loop.run_until_complete(start())
+        server = loop.run_until_complete(start())
         served.set()
-        room.loop.run_forever()
+        loop.run_forever()
         server.stop()
-        room.loop.run_until_complete(server.close_all_connections())
-        pending = asyncio.all_tasks(room.loop)
+        loop.run_until_complete(server.close_all_connections())
+        pending = asyncio.all_tasks(loop)
         for task in pending:
             task.cancel()
-        room.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        room.loop.close()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.close()
 
     thread = threading.Thread(target=serve)
     thread.start()
     served.wait(PATIENCE_S)
     try:
-        yield room, Address(f"http://127.0.0.1:{sockets[0].getsockname()[1]}/")
+        yield Address(f"http://127.0.0.1:{sockets[0].getsockname()[1]}/")
     finally:
-        room.loop.call_soon_threadsafe(room.loop.stop)
+        loop.call_soon_threadsafe(loop.stop)
         thread.join()

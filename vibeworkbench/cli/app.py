@@ -29,6 +29,7 @@ _COMMANDS = {
     "schedules": "scans on a clock",
     "logs": "search and follow logs, see their templates, send lines",
     "containers": "how containers stand, what they use and say",
+    "terminal": "shells that many share: open, watch, drive, play",
     "rooms": "rooms in use, and what is said in them",
     "dashboards": "notebooks as pages that many watch",
     "agent": "bring what another machine's containers and files say to a workbench",

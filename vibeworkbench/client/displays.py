@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vibeworkbench.client.rooms.model import Connection
+    from vibeworkbench.client.terminal.model import TerminalState
 
 COLOURS = {
     "critical": "#d6336c",
@@ -38,6 +39,7 @@ COLOURS = {
     "good": "#2f9e60",
     "slow": "#d9a200",
     "connecting": "#3b82c4",
+    "connected": "#2f9e60",
     "reconnecting": "#e8590c",
     "offline": "#d6336c",
     "closed": "#7b8794",
@@ -188,6 +190,31 @@ def room_card(party: str, room: str, connection: Connection, last_seq: int | Non
                 "last seq": last_seq,
                 "next try in": None if connection.retry_in_s is None else f"{connection.retry_in_s:.1f} s",
                 "why": connection.reason,
+            }
+        ),
+    )
+
+
+def terminal_card(terminal_id: str, state: TerminalState, offset: int) -> str:
+    """How a terminal and our connection with it stand."""
+    ended = None if not state.has_ended else "ended" if state.exit_code is None else f"exit code {state.exit_code}"
+    hold = state.hold
+    return card(
+        f"terminal {terminal_id}",
+        Html(
+            f"<div>you \N{LEFT RIGHT ARROW} workbench {badge(state.connection.quality)} "
+            f"workbench \N{LEFT RIGHT ARROW} upstream {badge(state.upstream.state)}</div>"
+        ),
+        facts(
+            {
+                "role": state.role,
+                "driver": state.name_of(state.driver),
+                "members": ", ".join(each.name or each.member_id for each in state.members),
+                "size": f"{state.size.cols}\N{MULTIPLICATION SIGN}{state.size.rows}",
+                "bytes": offset,
+                "held by": None if hold is None else f"{hold.by}: {hold.why}" if hold.why else hold.by,
+                "shell": ended,
+                "why": state.connection.reason or state.upstream.reason,
             }
         ),
     )

@@ -14,7 +14,10 @@
     │   ├── Unavailable   502, 503, 504: passing trouble, ask again after ``retry_after_s`` exit 4
     │   └── ServerFailed  every other status                                                exit 1
     ├── Misunderstood     the answer is not what this version of the client knows           exit 1
-    └── RoomClosed        the server closed the room for good (4400, 4401, 4403, 4404)      exit 1, 3
+    ├── RoomClosed        the server closed the room for good (4400, 4401, 4403, 4404)      exit 1, 3
+    ├── InputRefused      a terminal did not take what was sent; ``code`` says why          exit 3, 4
+    ├── NotSeen           what was expected of a terminal did not come in time              exit 1
+    └── TerminalEnded     its shell has ended; ``shell_exit_code`` says how                 exit 1
 
 Each is a sentence for people (``message``), a word for programs (``code``) and a number for shells (``exit_code``).
 """
@@ -169,6 +172,53 @@ class RoomClosed(ClientError):
     def is_refusal(self) -> bool:
         """Whether a right is missing, rather than the room or the sense of what was sent."""
         return self.close_code in (4401, 4403)
+
+
+class InputRefused(ClientError):
+    """A terminal did not take what was sent: nothing of it reached the program.
+
+    Args:
+        code: ``not-driver``, ``not-allowed``, ``held``, ``upstream-away`` or ``too-much-input``.
+        message: The server's sentence.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message or f"the terminal refused it: {code}")
+        self.code = code
+        self.exit_code = 4 if code in {"upstream-away", "too-much-input"} else 3
+
+
+class NotSeen(ClientError):
+    """What was expected of a terminal did not come in time.
+
+    Args:
+        pattern: What was looked for.
+        before: What was there instead, unread still.
+        timeout_s: How long it was waited for.
+    """
+
+    code = "not-seen"
+
+    def __init__(self, pattern: str, before: str, timeout_s: float | None) -> None:
+        super().__init__(f"{pattern!r} did not come within {timeout_s} s; the last that came was {before[-200:]!r}")
+        self.pattern = pattern
+        self.before = before
+
+
+class TerminalEnded(ClientError):
+    """The shell of a terminal has ended.
+
+    Args:
+        terminal: Its name for people.
+        shell_exit_code: The shell's exit code, where it is known.
+    """
+
+    code = "terminal-ended"
+
+    def __init__(self, terminal: str, shell_exit_code: int | None) -> None:
+        how = "" if shell_exit_code is None else f" with exit code {shell_exit_code}"
+        super().__init__(f"terminal {terminal}: its shell has ended{how}")
+        self.shell_exit_code = shell_exit_code
 
 
 CLOSE_MEANINGS = {

@@ -24,6 +24,8 @@ from vibeworkbench.client.overview import Health, Members, Rooms, Schedules, Sta
 from vibeworkbench.client.rooms import Connection, Message, RoomSubscription
 from vibeworkbench.client.scans import OPS_PARTY, RunningScan, Scan, Scans
 from vibeworkbench.client.targets import Targets
+from vibeworkbench.client.terminal import TerminalSession
+from vibeworkbench.client.terminals import Terminals, Upstream
 from vibeworkbench.client.values import Progress, RoomBody, ScheduleBody, ScopeName, instant_text
 
 UNRESOLVED = ("open", "acknowledged", "in_progress", "muted")
@@ -40,6 +42,7 @@ class Workbench:
         self.dashboards = Dashboards(self._api)
         self.logs = Logs(self._api)
         self.containers = Containers(self._api)
+        self.terminals = Terminals(self._api)
         self.tokens = Tokens(self._api)
         self.roles = Roles(self._api)
 
@@ -182,6 +185,26 @@ class Workbench:
             on_message=on_message,
             on_connection=on_connection,
         )
+
+    def terminal(
+        self, terminal: str | None = None, *, upstream: Upstream | None = None, history: bool = False, **more: Any
+    ) -> TerminalSession:
+        """A terminal, joined live: ``send``, ``expect``, ``read``. Close it, or use it in a ``with``; it lives on.
+
+        Args:
+            terminal: The id or name of one that is there; else a new one is opened.
+            upstream: What runs the new one, as ``wb.terminals.open`` takes it; the usual shell when nothing is said.
+            history: Whether what came before we joined is to be read too.
+            **more: Of a new one what ``wb.terminals.open`` takes, of another what ``wb.terminals.join`` takes.
+
+        Raises:
+            ClientError: Both an existing one and an upstream are named.
+        """
+        if terminal is None:
+            return self.terminals.join(self.terminals.open(upstream or "local", **more), history=True)
+        if upstream is not None:
+            raise ClientError("name a terminal that is there, or an upstream for a new one; not both")
+        return self.terminals.join(terminal, history=history, **more)
 
     def audit(
         self, *, kind: str | None = None, identity: str | None = None, since: datetime | None = None, limit: int = 100
