@@ -66,6 +66,11 @@ COMMANDS = [
     *(["targets", verb] for verb in ("list", "add", "remove")),
     ["schedules"],
     *(["schedules", verb] for verb in ("list", "run")),
+    ["terminal"],
+    *(
+        ["terminal", verb]
+        for verb in ("list", "open", "attach", "close", "restart", "grant", "revoke", "grants", "record", "play")
+    ),
     ["rooms"],
     *(["rooms", verb] for verb in ("list", "tail")),
     ["token"],
