@@ -150,18 +150,23 @@ async def stands_still(progress: Path) -> int:
     last, since, clock = -1, 0.0, asyncio.get_running_loop()
     async with asyncio.timeout(PATIENCE_S):
         while last < 1 or clock.time() - since < QUIET_S:
-            text = progress.read_text().strip() if progress.exists() else ""
-            if text and int(text) != last:
-                last, since = int(text), clock.time()
+            number = number_in(progress)
+            if number != last:
+                last, since = number, clock.time()
             await asyncio.sleep(0.01)  # a file tells nobody that it changed
     return last
+
+
+def number_in(progress: Path) -> int:
+    """The number that the file holds; 0 where it holds none yet."""
+    return int(progress.read_text().strip() or 0) if progress.exists() else 0
 
 
 async def gone(pid: int) -> None:
     """The process is no more."""
     async with asyncio.timeout(PATIENCE_S):
-        while is_alive(pid):
-            await asyncio.sleep(0.01)  # nobody is told of the end of a process that is not his child
+        while is_alive(pid):  # noqa: ASYNC110 - nobody is told of the end of a process that is not his child
+            await asyncio.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:
