@@ -65,6 +65,14 @@ class Server:
             raise RuntimeError("the server did not end:\n" + self.log()[-5000:]) from None
 
 
+def _without_journal(settings: str) -> str:
+    """The settings; unless they speak of it, the journal of the machine that tests run on fills no server."""
+    if "journal" in settings:
+        return settings
+    before, table, after = f"\n{settings}".partition("\n[logs]\n")
+    return f'{before}\n[logs]\njournal = "off"\n{after}'.lstrip() if table else f'{settings}\n[logs]\njournal = "off"\n'
+
+
 def serve(data: Path, settings: str = "", *arguments: str, environment: Mapping[str, str] | None = None) -> Server:
     """A server on a free port that answers, its state and its runtime file in ``data``.
 
@@ -72,8 +80,8 @@ def serve(data: Path, settings: str = "", *arguments: str, environment: Mapping[
         RuntimeError: It ended before it was ready, or was not ready in time; the text holds its log.
     """
     data.mkdir(parents=True, exist_ok=True)
-    if settings:
-        (data / "vibeworkbench.toml").write_text(settings)
+    if settings or not (data / "vibeworkbench.toml").exists():
+        (data / "vibeworkbench.toml").write_text(_without_journal(settings))
     runtime = data / "runtime"
     token = secrets.token_hex(16)
     own = {
