@@ -414,6 +414,10 @@ class ContainerSettings(Section, frozen=True):
     """Samples older than this are forgotten."""
     keep_days: Positive = 90.0
     """Errors, processes and containers of which nothing was heard for this long are forgotten."""
+    most_containers: Count = 10_000
+    """Containers that are known at the same time, most; those of which nothing was heard for the longest go first."""
+    most_agents: Count = 2_000
+    """Agents whose numbers are remembered, most: what an agent beyond them sends once more is stored once more."""
 
 
 class TerminalSettings(Section, frozen=True):

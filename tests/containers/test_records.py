@@ -94,3 +94,25 @@ async def test_what_is_old_is_forgotten(warehouse):
     await stored(warehouse, keeper, [Report(ReportKind.sample, "c1", at_us(70), {"state": "running"})])
     known = (await asked(warehouse))[0]
     assert set(known["c1"].told) == {"state"}
+
+
+async def test_too_many_containers_are_too_old(warehouse):
+    """Those of which nothing was heard for the longest go, with their processes, and whoever watches is told."""
+    told = []
+    keeper = ReportKeeper(told.append, most=10)
+    heard = [Report(ReportKind.sample, f"c{minute}", at_us(minute), {"state": "running"}) for minute in range(11)]
+    process = Report(ReportKind.process, "c0", at_us(0), {"processId": "1"})
+    await stored(warehouse, keeper, [*heard[:10], process])
+    assert told[-1].forgotten == ()
+    await stored(warehouse, keeper, heard[10:])
+    assert sorted(told[-1].forgotten) == ["c0", "c1"]
+    known, _, processes, _ = await asked(warehouse)
+    assert (sorted(known), processes) == (sorted(f"c{minute}" for minute in range(2, 11)), [])
+
+
+async def test_an_agent_that_is_forgotten_leaves_nothing(warehouse):
+    """Its row goes with its numbers."""
+    keeper = ReportKeeper(lambda _: None)
+    await stored(warehouse, keeper, [], seen=[Seen("a", "errors", [(1, 3)]), Seen("b", "errors", [(1, 1)])])
+    await stored(warehouse, keeper, [], seen=[Seen("a", "errors", [])])
+    assert await warehouse.read(records.seen_numbers) == {("b", "errors"): [(1, 1)]}

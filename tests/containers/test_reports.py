@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import Server
 
-SETTINGS = '[containers]\nengine = "none"\n'
+SETTINGS = '[containers]\nengine = "none"\nmost_agents = 3\n'
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -92,6 +92,17 @@ def test_an_agents_numbers_count_once_in_any_order(ingest, analyst):
     assert post(ingest, "logs", *({**line, "sequence": number} for number in (1, 2, 2)))["accepted"] == 2
     assert post(ingest, "logs", {**line, "sequence": 2}, {**line, "sequence": 7})["accepted"] == 1
     assert len(items(analyst, "logs", containerId="e3")) == 3
+
+
+def test_the_agent_that_was_heard_of_longest_ago_is_forgotten(ingest, analyst):
+    """There is no end to names; what it sends again counts again, what the others send does not."""
+    for kind, told in (("errors", error("e4", 1)), ("logs", {"containerId": "e4", "message": "x"})):
+        sent = [{**told, "agentId": f"b{number}", "sequence": 1} for number in range(4)]
+        assert [post(ingest, kind, each)["accepted"] for each in sent] == [1, 1, 1, 1]
+        assert post(ingest, kind, *sent[1:])["duplicates"] == 3
+        assert post(ingest, kind, sent[0])["accepted"] == 1
+    told = [line for line in analyst.get("metrics").text.splitlines() if 'forgotten_total{kind="agents"}' in line]
+    assert [float(line.split()[-1]) >= 3 for line in told] == [True]
 
 
 def test_processes_are_updated_in_part(ingest, analyst):

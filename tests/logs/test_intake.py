@@ -14,6 +14,7 @@ import pytest
 
 from tests.logs.staging import opened, record, until
 from vibeworkbench.errors import Unavailable
+from vibeworkbench.logs import service
 from vibeworkbench.logs.columns import PAYLOAD, FileMark, encoded, lines_of
 from vibeworkbench.logs.frames import Frame
 from vibeworkbench.logs.spool import Spool
@@ -272,3 +273,66 @@ async def test_a_batch_whose_asker_went_away_is_stored_once(tmp_path: Path) -> N
         await asyncio.wait({asker})
         waits.may_end.set()
         assert await site.messages() == ["once"]
+
+
+async def test_what_was_put_is_remembered_also_when_whoever_put_it_went_away(tmp_path: Path) -> None:
+    """Sent again, it is no second time there."""
+    begun, may_end = threading.Event(), threading.Event()
+    lines = lines_of([record("once", id="1")])
+
+    def pack(_: Sequence[bool]) -> bytes:
+        begun.set()
+        may_end.wait()
+        return encoded(lines)
+
+    async with opened(tmp_path, SLOW) as site:
+        putting = asyncio.create_task(site.logs.intake.put(PAYLOAD, pack, lines.hashes()))
+        await asyncio.to_thread(begun.wait)
+        putting.cancel()
+        await asyncio.wait({putting})
+        again = asyncio.create_task(site.logs.ingest([record("once", id="1")]))
+        may_end.set()
+        assert (await again).duplicates == 1
+        assert (await site.logs.ingest([record("once", id="1")])).duplicates == 1
+        assert await site.messages() == ["once"]
+
+
+async def test_who_loses_the_warehouse_gives_back_what_others_left(tmp_path: Path) -> None:
+    """Whoever has the warehouse next, itself or another, empties their spools."""
+    other = Spool(tmp_path / "spool" / "1", segment_bytes=2**20, limit_bytes=2**20)
+    assert other.open()
+    holder = await _holder(tmp_path)
+    opens = list[bool]()
+
+    def look() -> None:
+        spool = Spool(tmp_path / "spool" / "1", segment_bytes=2**20, limit_bytes=2**20)
+        opens.append(spool.open())
+        spool.close()
+
+    def fail(_: Connection) -> None:
+        look()
+        raise duckdb.FatalException("the file is gone")
+
+    async with opened(tmp_path, SLOW, WarehouseSettings(reopen_interval_s=0.05)) as site:
+        lines = lines_of([record("left")])
+        other.close()
+        await holder.communicate(b"\n")
+        await until(lambda: not site.warehouse.problem)
+        site.warehouse.on_close(look)
+        with pytest.raises(Unavailable):
+            await site.warehouse.write(fail)
+        assert opens == [False, True]
+        await until(lambda: not site.warehouse.problem)
+        await site.logs.take(lines)
+        assert await site.messages() == ["left"]
+
+
+async def test_marks_in_memory_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that the warehouse has need not be there, and are known all the same."""
+    monkeypatch.setattr(service, "MOST_MARKS", 3)
+    async with opened(tmp_path, SLOW) as site:
+        for number in range(9):
+            await site.logs.ingest([], [FileMark("files:app", f"/{number}", {"offset": number})])
+            assert len(site.logs._marks) <= 4
+        await site.logs.ingest([], [FileMark("files:app", "/0", None)])
+        assert await site.logs.marks("files:app") == {f"/{number}": {"offset": number} for number in range(1, 9)}

@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True):
-    """Which of an agent's numbers were seen, this frame's included."""
+    """Which of an agent's numbers were seen, this frame's included; none when it is forgotten."""
 
     agent_id: str
     kind: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -78,10 +79,11 @@ def known_from(first_at: datetime, last_at: datetime, told: str) -> Known:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was committed: the reports, and how the containers that they are about now stand."""
+    """What was committed: the reports, how their containers now stand, and which were forgotten in their favour."""
 
     reports: tuple[Report, ...]
     containers: Mapping[str, Known]
+    forgotten: tuple[str, ...] = ()
 
 
 class ReportKeeper:
@@ -89,12 +91,14 @@ class ReportKeeper:
 
     Args:
         told: Is told, on the event loop, of what was committed.
+        most: How many containers are known at the same time.
     """
 
     payload = PAYLOAD
 
-    def __init__(self, told: Callable[[Kept], None]) -> None:
+    def __init__(self, told: Callable[[Kept], None], most: int = 10_000) -> None:
         self._told = told
+        self._most = most
         self._containers: dict[str, Known] = {}
 
     def load(self, connection: Connection) -> None:
@@ -111,7 +115,7 @@ class ReportKeeper:
         _keep_processes(connection, [each for each in reports if each.kind is ReportKind.process])
         _keep_errors(connection, [each for each in reports if each.kind is ReportKind.error])
         _keep_seen(connection, [seen for each in payloads for seen in each.seen], frames[-1].received_us)
-        return Kept(tuple(reports), changed)
+        return Kept(tuple(reports), changed, self._forgotten(connection))
 
     def stored(self, told: Kept) -> None:
         """Whoever watches learns of the reports."""
@@ -129,6 +133,23 @@ class ReportKeeper:
             _replace(connection, _CONTAINER, (container_id,), known)
         self._containers.update(changed)
         return changed
+
+    def _forgotten(self, connection: Connection) -> tuple[str, ...]:
+        """When there are too many, those of which nothing was heard for the longest are gone, some more than must."""
+        over = len(self._containers) - self._most
+        if over <= 0:
+            return ()
+        oldest = heapq.nsmallest(
+            over + self._most // 10, self._containers, key=lambda each: self._containers[each].last_us
+        )
+        for container_id in oldest:
+            del self._containers[container_id]
+        for delete in (
+            "DELETE FROM container WHERE list_contains(?::VARCHAR[], container_id)",
+            "DELETE FROM container_process WHERE list_contains(?::VARCHAR[], container_id)",
+        ):
+            connection.execute(delete, [oldest])
+        return (*oldest,)
 
 
 def _more(known: Known | None, report: Report, fields: Mapping[str, Any]) -> Known:
@@ -220,7 +241,6 @@ def _unseen(connection: Connection, reports: Sequence[Report]) -> list[Report]:
     return fresh
 
 
-_NOW_SEEN = "INSERT INTO container_error_seen VALUES (?, make_timestamp(?))"
 _SEEN = "SELECT record_id FROM container_error_seen WHERE list_contains(?::VARCHAR[], record_id)"
 
 
@@ -249,14 +269,16 @@ _NEW_ERROR = "INSERT INTO container_error VALUES (?, ?, ?, ?, ?, ?, make_timesta
 def _keep_seen(connection: Connection, seen: Sequence[Seen], received_us: int) -> None:
     for (agent_id, kind), each in {(each.agent_id, each.kind): each for each in seen}.items():
         connection.execute("DELETE FROM container_agent WHERE agent_id = ? AND kind = ?", [agent_id, kind])
+        if not each.ranges:
+            continue
         ranges = msgspec.json.encode(each.ranges).decode()
         given = [agent_id, kind, ranges, received_us]
         connection.execute("INSERT INTO container_agent VALUES (?, ?, ?, make_timestamp(?))", given)
 
 
 def seen_numbers(connection: Connection) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Agent and kind → the numbers that were seen."""
-    rows = connection.execute("SELECT agent_id, kind, ranges FROM container_agent").fetchall()
+    """Agent and kind → the numbers that were seen; who was heard of last stands last."""
+    rows = connection.execute("SELECT agent_id, kind, ranges FROM container_agent ORDER BY last_at").fetchall()
     return {(agent_id, kind): msgspec.json.decode(text, type=list[tuple[int, int]]) for agent_id, kind, text in rows}
 
 

@@ -7,7 +7,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
+from weakref import WeakValueDictionary
 
 from vibeworkbench.containers import asking, live, records
 from vibeworkbench.containers.asking import Container
@@ -56,14 +58,14 @@ class Containers:
     ) -> None:
         self.logs = logs
         self.thresholds = thresholds
-        self.keeper = ReportKeeper(self._stored)
+        self.keeper = ReportKeeper(self._stored, settings.most_containers)
         self.watcher = Watcher(settings=settings, bring=self)
         self._settings = settings
         self._clock = clock
         self._speaker = live.Speaker(rooms=rooms, warehouse=logs.warehouse, lines=logs.settings.live_lines)
         self._newest: dict[str, records.Known] = {}
-        self._numbers: dict[tuple[str, str], Numbers] | None = None
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._numbers: dict[str, dict[str, Numbers]] | None = None
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running: list[asyncio.Task[None]] = []
         logs.intake.add(self.keeper)
         logs.listen(self._speaker.lines_stored)
@@ -120,9 +122,14 @@ class Containers:
         Raises:
             Unavailable: Nothing of it is kept; the same call may succeed later.
         """
+        return await self.logs.intake.lasting.done(self._take_lines(brought, marks))
+
+    async def _take_lines(self, brought: Sequence[Brought], marks: Sequence[FileMark]) -> Receipt:
         async with self._fresh(LOGS, brought) as (new, seen):
             lines = [each.what for each in new if isinstance(each.what, Record)]
-            states = [FileMark(AGENTS, each.agent_id, {"ranges": each.ranges}) for each in seen]
+            states = [
+                FileMark(AGENTS, each.agent_id, {"ranges": each.ranges} if each.ranges else None) for each in seen
+            ]
             receipt = await self.logs.ingest(together(lines), [*marks, *states])
         accepted = len(new) - receipt.duplicates  # of lines that were joined, each counts
         return Receipt(accepted, len(brought) - accepted)
@@ -133,6 +140,9 @@ class Containers:
         Raises:
             Unavailable: Nothing of it is kept; the same call may succeed later.
         """
+        return await self.logs.intake.lasting.done(self._take_reports(kind, brought))
+
+    async def _take_reports(self, kind: str, brought: Sequence[Brought]) -> Receipt:
         async with self._fresh(kind, brought) as (new, seen):
             reports = [each.what for each in new if isinstance(each.what, Report)]
 
@@ -146,7 +156,10 @@ class Containers:
     async def _fresh(
         self, kind: str, brought: Sequence[Brought]
     ) -> AsyncIterator[tuple[Sequence[Brought], Sequence[Seen]]]:
-        """What of it bears no number that was seen, and the numbers that are seen when the block has ended well."""
+        """What of it bears no number that was seen, and the numbers that are seen when the block has ended well.
+
+        Of agents that are forgotten in their favour, no numbers are seen.
+        """
         agents = sorted({each.agent_id for each in brought if each.sequence})
         if not agents:
             yield brought, ()
@@ -154,21 +167,37 @@ class Containers:
         async with AsyncExitStack() as turns:
             for agent_id in agents:
                 await turns.enter_async_context(self._turns.setdefault(agent_id, asyncio.Lock()))
-            known = await self._known_numbers()
-            mine = {each: Numbers(known[each, kind].ranges if (each, kind) in known else ()) for each in agents}
+            known = (await self._known_numbers()).setdefault(kind, {})
+            mine = {each: Numbers(known[each].ranges if each in known else ()) for each in agents}
             new = [each for each in brought if not each.sequence or mine[each.agent_id].add(each.sequence)]
-            yield new, [Seen(agent_id, kind, numbers.ranges) for agent_id, numbers in mine.items()]
-            known.update({(agent_id, kind): numbers for agent_id, numbers in mine.items()})
+            others = {agent_id: numbers for agent_id, numbers in known.items() if agent_id not in mine}
+            left = dict(islice(others.items(), max(len(others) + len(mine) - self._settings.most_agents, 0)))
+            yield (
+                new,
+                [Seen(each, kind, numbers.ranges) for each, numbers in mine.items()]
+                + [Seen(each, kind, []) for each in left],
+            )
+            self._remember(known, mine, left)
 
-    async def _known_numbers(self) -> dict[tuple[str, str], Numbers]:
+    def _remember(self, known: dict[str, Numbers], mine: Mapping[str, Numbers], left: Mapping[str, Numbers]) -> None:
+        """The agents that were heard of last stand last; those that are left out are known no more."""
+        for agent_id, numbers in left.items():
+            if known.get(agent_id) is numbers:  # it was not heard of meanwhile
+                del known[agent_id]
+        for agent_id, numbers in mine.items():
+            known.pop(agent_id, None)
+            known[agent_id] = numbers
+        self.logs.forgot("agents", len(left))
+
+    async def _known_numbers(self) -> dict[str, dict[str, Numbers]]:
         if self._numbers is not None:
             return self._numbers
         marks = await self.logs.marks(AGENTS)
         found = await self.logs.warehouse.read(records.seen_numbers)
         found |= {(agent_id, LOGS): mark["ranges"] for agent_id, mark in marks.items()}
-        return self._numbers_from({key: Numbers((a, b) for a, b in ranges) for key, ranges in found.items()})
-
-    def _numbers_from(self, read: dict[tuple[str, str], Numbers]) -> dict[tuple[str, str], Numbers]:
+        read: dict[str, dict[str, Numbers]] = {}
+        for (agent_id, kind), ranges in found.items():
+            read.setdefault(kind, {})[agent_id] = Numbers((a, b) for a, b in ranges)
         if self._numbers is None:  # another request may have read them at the same time, and have counted on since
             self._numbers = read
         return self._numbers
@@ -177,6 +206,9 @@ class Containers:
 
     def _stored(self, kept: Kept) -> None:
         self._newest |= kept.containers
+        for container_id in kept.forgotten:
+            self._newest.pop(container_id, None)
+        self.logs.forgot("containers", len(kept.forgotten))
         self._speaker.reports_stored(kept.reports)
 
     def snapshot(self, _connection: Any, room: str) -> Mapping[str, Any]:

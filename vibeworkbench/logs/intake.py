@@ -13,13 +13,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from vibeworkbench.errors import Unavailable, WorkbenchError
 from vibeworkbench.logs.frames import Frame, encoded
+from vibeworkbench.logs.lasting import Lasting
+from vibeworkbench.logs.places import POSITION, Place, opens, position_of
 from vibeworkbench.logs.spool import Spool, Taken
 from vibeworkbench.logs.window import Window, packed
 from vibeworkbench.settings import LogSettings
@@ -61,19 +62,6 @@ class Keeper(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Place:
-    """A spool, and how far the warehouse has it; ``None`` until the warehouse says."""
-
-    spool: Spool
-    position: int | None = None
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether the warehouse has all of it."""
-        return self.position == self.spool.head
-
-
 class Intake:
     """The spool, the remembered ids, and the way into the warehouse.
 
@@ -98,13 +86,15 @@ class Intake:
         self._window_lock = threading.Lock()
         self._keepers: Mapping[str, Keeper] = {each.payload: each for each in keepers}
         self._pending: dict[int, asyncio.Future[None]] = {}
-        self._own = _Place(self._spool)
-        self._left: list[_Place] = []
+        self._own = Place(self._spool)
+        self._left: list[Place] = []
         self._is_stale = True
+        self.lasting = Lasting()
         self._lock = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._drainer: asyncio.Task[None] | None = None
         warehouse.on_open(self._attach)
+        warehouse.on_close(self._give_back)
         warehouse.on_checkpoint(self._forget)
 
     def add(self, keeper: Keeper) -> None:
@@ -132,7 +122,7 @@ class Intake:
             else:
                 self.problem = f"{SPOOLS} servers use this data directory already"
                 return
-            self._own = _Place(self._spool)
+            self._own = Place(self._spool)
             for newest_us, ids in self._spool.ids():
                 self._window.recall(newest_us, ids)
         except OSError as error:
@@ -171,6 +161,12 @@ class Intake:
         Raises:
             Unavailable: Nothing of it is kept; the same call may succeed later.
         """
+        # A caller who goes away takes nothing back: what becomes of the frame is told to others, and remembered.
+        return await self.lasting.done(self._put(kind, pack, hashes, is_bare=is_bare))
+
+    async def _put(
+        self, kind: str, pack: Callable[[Sequence[bool]], bytes], hashes: Sequence[int], *, is_bare: bool
+    ) -> list[bool]:
         if self.problem:
             raise Unavailable(f"Records cannot be kept: {self.problem}.")
         is_new, earlier = self._judged(hashes)
@@ -206,8 +202,7 @@ class Intake:
         ids = packed(drawn)
         try:
             put = await asyncio.to_thread(lambda: self._spool.put(Frame(kind, now_us, ids, pack(is_new))))
-            # A caller who goes away takes nothing back: what becomes of the frame is told to others, too.
-            await asyncio.shield(asyncio.wrap_future(put))
+            await asyncio.wrap_future(put)
             with self._window_lock:
                 self._window.add(drawn, now_us)
             done.set_result(None)
@@ -252,12 +247,12 @@ class Intake:
         """Keepers load from the warehouse what they have in memory, before they store anything more."""
         self._is_stale = True
 
-    async def _step_towards(self, place: _Place, target: int) -> None:
+    async def _step_towards(self, place: Place, target: int) -> None:
         async with self._lock:
             if place.position is None or place.position < target:
                 await self._step(place)
 
-    async def _step(self, place: _Place) -> None:
+    async def _step(self, place: Place) -> None:
         """One batch is in the warehouse."""
         try:
             end, told = await self.warehouse.write(partial(self._batch, place, BATCH_BYTES))
@@ -272,7 +267,7 @@ class Intake:
         for keeper, each in told:
             keeper.stored(each)
 
-    async def _single(self, place: _Place) -> _Drained:
+    async def _single(self, place: Place) -> _Drained:
         self._is_stale = True
         try:
             return await self.warehouse.write(partial(self._batch, place, 1))
@@ -282,7 +277,7 @@ class Intake:
             log.exception("drain: a frame cannot be stored")
             return await self.warehouse.write(partial(self._stepped_over, place))
 
-    def _batch(self, place: _Place, limit_bytes: int, connection: Connection) -> _Drained:
+    def _batch(self, place: Place, limit_bytes: int, connection: Connection) -> _Drained:
         if self._is_stale:
             for keeper in self._keepers.values():
                 keeper.load(connection)
@@ -297,17 +292,17 @@ class Intake:
         ]
         for kind in by_kind.keys() - self._keepers.keys():
             self._set_aside(by_kind[kind], f"nobody here keeps {kind}")
-        connection.execute(_POSITION, [place.spool.id, taken.end])
+        connection.execute(POSITION, [place.spool.id, taken.end])
         return taken.end, told
 
-    def _stepped_over(self, place: _Place, connection: Connection) -> _Drained:
+    def _stepped_over(self, place: Place, connection: Connection) -> _Drained:
         taken = self._taken(place, 1)
         self._set_aside(taken.frames, "the warehouse does not take them")
-        connection.execute(_POSITION, [place.spool.id, taken.end])
+        connection.execute(POSITION, [place.spool.id, taken.end])
         return taken.end, []
 
-    def _taken(self, place: _Place, limit_bytes: int) -> Taken:
-        if place.position is None:
+    def _taken(self, place: Place, limit_bytes: int) -> Taken:
+        if place.position is None or place.is_given_back:
             raise Unavailable("The warehouse was just opened.")
         taken = place.spool.take(place.position, limit_bytes)
         self._note_damage(taken)
@@ -350,19 +345,26 @@ class Intake:
         if not self.problem:
             self._left += self._found_left()
         for place in (self._own, *self._left):
-            position = self.warehouse.write_now(partial(_position_of, place.spool.id))
+            position = self.warehouse.write_now(partial(position_of, place.spool.id))
             place.spool.skip_to(position)
             place.position = place.spool.drained = position
 
-    def _found_left(self) -> list[_Place]:
+    def _found_left(self) -> list[Place]:
         """Spools of servers that have ended: whoever has the warehouse empties them, before it reads any mark."""
         mine = {place.spool.directory for place in (self._own, *self._left)}
         others = (self._spool_at(number) for number in range(1, SPOOLS + 1))
-        left = [each for each in others if each.directory not in mine and _opens(each)]
+        left = [each for each in others if each.directory not in mine and opens(each)]
         with self._window_lock:
             for newest_us, ids in (found for each in left for found in each.ids()):
                 self._window.recall(newest_us, ids)
-        return [_Place(each) for each in left]
+        return [Place(each) for each in left]
+
+    def _give_back(self) -> None:
+        """Who has no warehouse holds no spool of others: whoever opens it next empties those."""
+        for place in self._left:
+            place.is_given_back = True
+            place.spool.close()
+        self._left = []
 
     def _forget(self) -> None:
         """What stands in the warehouse's file needs no copy in the spool."""
@@ -377,20 +379,4 @@ class Intake:
             self._left.remove(place)
 
 
-def _opens(spool: Spool) -> bool:
-    """Whether there is such a spool, and nobody else has it."""
-    try:
-        return spool.directory.exists() and spool.open()
-    except OSError:
-        log.exception("spool: one that was left behind cannot be opened")
-        return False
-
-
-def _position_of(spool: str, connection: Connection) -> int:
-    row = connection.execute(_PLACE, [spool]).fetchone()
-    return 0 if row is None else int(row[0])
-
-
 _Drained = tuple[int, list[tuple[Keeper, Any]]]
-_POSITION = "INSERT OR REPLACE INTO spool_position VALUES (?, ?)"
-_PLACE = "SELECT position FROM spool_position WHERE spool = ?"

@@ -20,6 +20,8 @@ class LogMetrics:
         self._records = Counter(f"{name}_records", "Records that were brought", ["kind", "outcome"], registry=registry)
         self._stored = Counter(f"{name}_stored", "Records that the warehouse has taken", registry=registry)
         self._skipped = Counter(f"{name}_live_skipped", "Lines left out of live batches", registry=registry)
+        forgotten = "What was forgotten since too much of its kind was remembered"
+        self._forgotten = Counter(f"{name}_forgotten", forgotten, ["kind"], registry=registry)
         pending = Gauge(f"{name}_spool_pending_bytes", "What waits for the warehouse", registry=registry)
         pending.set_function(pending_bytes)
 
@@ -32,6 +34,10 @@ class LogMetrics:
     def stored(self, count: int) -> None:
         """So many rows were committed."""
         self._stored.inc(count)
+
+    def forgot(self, kind: str, count: int) -> None:
+        """So many of a kind were forgotten."""
+        self._forgotten.labels(kind).inc(count)
 
     def skipped(self, count: int) -> None:
         """So many lines were left out of a live batch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,10 @@ from vibeworkbench.rooms.service import Rooms
 from vibeworkbench.settings import LogSettings
 from vibeworkbench.storage.warehouse import Warehouse
 from vibeworkbench.web.standing import Part
+
+MOST_MARKS = 10_000
+"""Positions in memory; with more, those that the warehouse has are forgotten here."""
+_NONE: Mapping[str, Any] = {}
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +118,12 @@ class Logs:
         Raises:
             Unavailable: Nothing of it is kept; the same call may succeed later.
         """
+        receipt = await self.intake.lasting.done(self._take(lines))
+        if len(self._marks) > MOST_MARKS:
+            await self._settle()
+        return receipt
 
+    async def _take(self, lines: Lines) -> Receipt:
         def pack(wanted: Sequence[bool]) -> bytes:
             new = lines.only(wanted)
             discretion.mask(new)
@@ -140,6 +150,19 @@ class Logs:
         kept = await self.warehouse.read(records.marks)
         known = {**kept, **self._marks}
         return {path: mark for (of, path), mark in known.items() if of == target and mark is not None}
+
+    async def _settle(self) -> None:
+        """Marks that the warehouse has are forgotten here."""
+        before = self._marks.copy()
+        with contextlib.suppress(Unavailable):
+            await self.intake.drained()
+            for key, mark in before.items():
+                if self._marks.get(key, _NONE) is mark:
+                    del self._marks[key]
+
+    def forgot(self, what: str, count: int) -> None:
+        """So many of what is remembered were forgotten, since there were too many."""
+        self._metrics.forgot(what, count)
 
     async def drained(self) -> None:
         """All that was acknowledged before this call is in the warehouse.

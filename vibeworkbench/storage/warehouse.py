@@ -84,6 +84,7 @@ class Warehouse:
         self._is_changed = False
         self._keeper: asyncio.Task[None] | None = None
         self._opened: list[Callable[[], None]] = []
+        self._gone: list[Callable[[], None]] = []
         self._checkpointed: list[Callable[[], None]] = []
 
     # Opening and closing
@@ -108,6 +109,10 @@ class Warehouse:
     def on_open(self, listener: Callable[[], None]) -> None:
         """``listener`` is called, in the writer's thread, each time that the file was opened."""
         self._opened.append(listener)
+
+    def on_close(self, listener: Callable[[], None]) -> None:
+        """``listener`` is called, in the writer's thread, each time that the file had to be closed after an error."""
+        self._gone.append(listener)
 
     def on_checkpoint(self, listener: Callable[[], None]) -> None:
         """``listener`` is called, in the writer's thread, each time that all that was written stands in the file."""
@@ -288,6 +293,8 @@ class Warehouse:
                 with contextlib.suppress(duckdb.Error):
                     self._connection.close()
             self._connection, self.problem = None, "it had to be closed, and is opened anew"
+            for listener in self._gone:
+                listener()
             raise Unavailable("The warehouse had to be closed, and is opened anew.") from error
         if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
             reason = "the disk is full" if "space" in str(error) else "its disk or memory does not suffice"
