@@ -1,14 +1,35 @@
-"""One connection that watches a terminal: how far it is, and what it may be sent."""
+"""One connection that watches a terminal: how far it is, and what it may be sent.
+
+A viewer pulls: whatever lets it take more (output, an acknowledgement, an emptier socket) makes it look into the stream
+at its cursor. Nobody waits for it, and nothing is kept for it but the stream's own ring.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
-from vibeworkbench.terminals.model import Right
+from vibeworkbench.errors import InvalidInput
+from vibeworkbench.terminals import notices
+from vibeworkbench.terminals.model import Right, Size
 from vibeworkbench.terminals.ring import Chunk
+from vibeworkbench.terminals.stream import Stream
 from vibeworkbench.web.roles import Caller
+
+QUEUED_BYTES = 262_144
+"""Bytes in the process that the kernel has not taken, beyond which nothing more is sent."""
+FAST_WINDOW_BYTES = 1_000_000
+"""Bytes sent and not acknowledged, beyond which nothing more is sent."""
+SLOW_WINDOW_BYTES = 500_000
+"""The same for who takes less than ``FAST_RATE``: a key that stops a flood is felt within a second at 2 MB/s."""
+FAST_RATE = 4_000_000.0
+"""Bytes a second."""
+MEASURE_S = 0.1
+"""How long a viewer must have been busy for its rate to be known."""
+JUMP_BYTES = 131_072
+"""Who is behind by more than this is sent to the head when the driver interrupts; a snapshot has less."""
 
 
 class Link(Protocol):
@@ -45,10 +66,14 @@ class Viewer:
         member_id: Tells it from all others.
         caller: Who is there.
         right: What the caller may do at present; asked again whenever it matters.
+        is_legacy: Speaks terminado's protocol: it knows no offsets, and is not told about sizes that it may not set.
 
     Attributes:
         rtt_s: Seconds to it and back; set by its socket when it knows.
-        is_legacy: Speaks terminado's protocol: knows no offsets, and is not told about sizes that it may not set.
+        wanted: The size of its window; ``None`` while it has said none.
+        cursor: Absolute offset of the next byte to be sent.
+        is_healthy: May hold the source: it is not known to have stopped reading.
+        moved: Called when it has taken something.
     """
 
     def __init__(
@@ -60,8 +85,198 @@ class Viewer:
         self.right = right
         self.is_legacy = is_legacy
         self.rtt_s: float | None = None
+        self.wanted: Size | None = None
+        self.cursor = 0
+        self.is_healthy = False
+        self.moved: Callable[[], None] = _nothing
+        self._stream: Stream | None = None
+        self._acked = 0
+        self._acks = False
+        self._former = 0
+        self._queued = 0
+        self._window = FAST_WINDOW_BYTES
+        self._busy_since: float | None = None
+        self._busy_bytes = 0
+        self._jumps = False
+
+    # Beginning
+
+    @property
+    def is_started(self) -> bool:
+        """Whether output is sent."""
+        return self._stream is not None
+
+    def begin(self, stream: Stream) -> None:
+        """It gets the screen as it is, and what follows."""
+        self._attach(stream)
+        self._snapshot(stream)
+        self.pull()
+
+    def resume(self, stream: Stream, epoch: str, offset: int) -> None:
+        """It gets what follows ``offset``, or a snapshot where that is another epoch's, is gone, or is yet to come."""
+        self._attach(stream)
+        if epoch == stream.epoch and stream.ring.base <= offset <= stream.stop:
+            self.cursor = self._acked = offset
+            self.link.control(notices.sync(offset, "resume"))
+        elif epoch == stream.epoch and offset < stream.ring.base:
+            self.cursor = offset
+            self._skip(stream)
+        else:
+            self._snapshot(stream)
+        self.pull()
+
+    def renew(self, stream: Stream) -> None:
+        """The stream begins anew: what it was not sent is gone."""
+        self._attach(stream)
+        self.cursor = self._acked = stream.ring.base
+        self.link.control(notices.sync(self.cursor, "tail"))
+        self.pull()
+
+    def miss(self, stream: Stream) -> None:
+        """The stream goes on after a gap: what it was not sent is gone."""
+        if self._stream is not None:
+            self.link.control(notices.skip(self.cursor, stream.ring.base))
+            self.renew(stream)
+
+    def end(self) -> None:
+        """It is sent nothing more."""
+        self._stream = None
+        self.is_healthy = False
+        self.moved = _nothing
+
+    def _attach(self, stream: Stream) -> None:
+        self._stream = stream
+        self.is_healthy = True
+        self._jumps = False
+        self._former = max(self._former, self.cursor)  # acknowledgements of what went before may be under way
+        self._busy_since = None
+
+    # Sending
+
+    def pull(self) -> None:
+        """It was sent whatever it may be sent now."""
+        stream = self._stream
+        if stream is None:
+            return
+        stop = stream.stop
+        while self._stream is not None and self.cursor < stop and self._has_room():
+            if self.cursor < stream.ring.base or (self._jumps and stop - self.cursor > JUMP_BYTES):
+                self._skip(stream)
+            else:
+                chunk = stream.ring.at(self.cursor, stop)
+                if chunk is None:
+                    break
+                self._send(chunk)
+        if self.cursor >= stop:
+            self._jumps = False
+            self.is_healthy = self._stream is not None
+
+    def jump(self) -> None:
+        """If it is behind, it goes on at the head as soon as it takes anything more."""
+        self._jumps = True
+        self.pull()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it was sent all there is."""
+        return self._stream is not None and self.cursor >= self._stream.stop
+
+    @property
+    def taken(self) -> int:
+        """Absolute offset of the first byte that it is not known to have taken."""
+        return self._acked if self._acks else self.cursor - self._queued
 
     @property
     def lag_bytes(self) -> int:
-        """How far what it has shown is behind the terminal."""
-        raise NotImplementedError
+        """How far what it has taken is behind the terminal."""
+        return max(0, self._stream.stop - self.taken) if self._stream is not None else 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its socket has more to send than it should have."""
+        return self._queued >= QUEUED_BYTES or self.link.queued_bytes() >= QUEUED_BYTES
+
+    def _has_room(self) -> bool:
+        # Who never acknowledges anything (terminado's clients) is judged by what the kernel takes.
+        return self._queued < QUEUED_BYTES and (not self._acks or self.cursor - self._acked < self._window)
+
+    def _send(self, chunk: Chunk) -> None:
+        if self._busy_since is None:
+            self._busy_since, self._busy_bytes = asyncio.get_running_loop().time(), 0
+        self.cursor = chunk.end
+        try:
+            written = self.link.output(chunk)
+        except OSError:
+            self.end()
+            return
+        if written is not None:
+            self._queued += len(chunk)
+            if written.done():
+                self._written(len(chunk), written)
+            else:
+                written.add_done_callback(partial(self._taken_by_kernel, len(chunk)))
+
+    def _written(self, length: int, written: asyncio.Future[None]) -> None:
+        self._queued -= length
+        if written.cancelled() or written.exception() is not None:
+            self.end()
+
+    def _taken_by_kernel(self, length: int, written: asyncio.Future[None]) -> None:
+        self._written(length, written)
+        self.pull()
+        self.moved()
+
+    def _snapshot(self, stream: Stream) -> None:
+        chunk = stream.screen.snapshot(stream.stop)
+        self._acked = chunk.offset
+        self.link.control(notices.sync(chunk.offset, "snapshot", chunk.end))
+        self.cursor = chunk.end
+        if len(chunk):
+            self._send(chunk)
+
+    def _skip(self, stream: Stream) -> None:
+        """It goes on at the head, with the screen as it is there."""
+        self._jumps = False
+        self._former = max(self._former, self.cursor)
+        self.link.control(notices.skip(self.cursor, stream.screen.snapshot(stream.stop).offset))
+        self._snapshot(stream)
+
+    # Acknowledgements
+
+    def acked(self, offset: int, now: float) -> None:
+        """It has parsed all before ``offset``.
+
+        Args:
+            offset: Absolute; acknowledgements are cumulative, so an older one changes nothing.
+            now: Seconds of the loop's clock.
+
+        Raises:
+            InvalidInput: It was never sent that much.
+        """
+        if offset > self.cursor:
+            if offset <= self._former:
+                return
+            raise InvalidInput("ack: more than was sent.", field="offset", sent=self.cursor)
+        self._acks = True
+        if offset <= self._acked:
+            return
+        self._measure(offset - self._acked, now)
+        self._acked = offset
+        if offset == self.cursor:
+            self._busy_since = None
+        self.pull()
+        self.moved()
+
+    def _measure(self, count: int, now: float) -> None:
+        if self._busy_since is None:
+            return
+        self._busy_bytes += count
+        elapsed = now - self._busy_since
+        if elapsed >= MEASURE_S:
+            is_fast = self._busy_bytes >= FAST_RATE * elapsed
+            self._window = FAST_WINDOW_BYTES if is_fast else SLOW_WINDOW_BYTES
+            self._busy_since, self._busy_bytes = now, 0
+
+
+def _nothing() -> None:
+    pass

@@ -1,1 +1,1 @@
-"""What a late member needs to see the screen as it is. Pure."""
+"""What a terminal's screen is as of now, without an emulator: its modes, and the end of its output. Pure."""

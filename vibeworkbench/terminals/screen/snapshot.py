@@ -1,0 +1,103 @@
+"""What a late viewer gets: the end of the output, and the modes in which it was said. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from vibeworkbench.terminals.ring import Chunk, Ring
+from vibeworkbench.terminals.screen.modes import Modes
+from vibeworkbench.terminals.screen.queries import without_questions
+
+TAIL_BYTES = 65_536
+"""How much of the output a snapshot shows."""
+WHOLE_BYTES = 90_000
+"""A terminal that said no more than this is shown from its beginning."""
+BATCH_BYTES = 131_072
+"""The modes are followed in batches of this size."""
+LINE_BYTES = 4_096
+"""How far the beginning of a line is looked for."""
+PAINT_BYTES = 16_384
+"""How far back the colours at the beginning are looked for."""
+PAINTS = 16
+"""Most sequences of colours that are repeated."""
+RESET = b"\x1bc"
+
+_PAINT = re.compile(rb"\x1b\[([\d;:]*)m")
+
+
+class Screen:
+    """The screen that a ring's output leads to.
+
+    Args:
+        ring: The output.
+    """
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self.restart()
+
+    def restart(self) -> None:
+        """The ring was restarted: the screen is a new one."""
+        self._modes = Modes()
+        self._fed = self._ring.head
+        self._last: tuple[int, Chunk] | None = None
+
+    def resized(self) -> None:
+        """The screen got another size."""
+        self._modes.resized()
+
+    def follow(self, stop: int) -> None:
+        """The modes are known as far as no snapshot at ``stop`` or later reaches back; called as the ring grows."""
+        if stop - self._fed >= TAIL_BYTES + BATCH_BYTES:
+            self._feed(stop - TAIL_BYTES)
+
+    def snapshot(self, stop: int) -> Chunk:
+        """What leads a terminal that was just reset to the screen as it was at ``stop``.
+
+        Its bytes stand for all before ``stop`` and are counted back from it: whoever counts what follows is right. No
+        program's question is in it. Where the whole output is short it is the whole output.
+
+        Args:
+            stop: Absolute offset, at least the ring's base and at most its head.
+        """
+        if self._last is None or self._last[0] != stop:
+            self._last = (stop, self._snapshot(stop))
+        return self._last[1]
+
+    def _snapshot(self, stop: int) -> Chunk:
+        start, before = self._begin(stop)
+        shown = without_questions(self._ring.read(start, stop))
+        if len(before) + len(shown) > stop:  # it cannot be counted back beyond the beginning
+            before = b""
+        return Chunk(stop - len(before) - len(shown), (before, shown))
+
+    def _begin(self, stop: int) -> tuple[int, bytes]:
+        """Where the output is shown from, and what must be said before it."""
+        if self._ring.base == 0 and stop <= WHOLE_BYTES:
+            return 0, b""
+        self._feed(stop - TAIL_BYTES)
+        start = min(self._fed - len(self._modes.rest), stop)
+        if not self._modes.is_alternate:
+            line = self._ring.read(start, min(start + LINE_BYTES, stop)).find(b"\n") + 1
+            self._feed(start + line)
+            start = min(self._fed - len(self._modes.rest), stop)
+        return start, RESET + self._modes.restored() + self._paint(start)
+
+    def _feed(self, stop: int) -> None:
+        if self._fed < self._ring.base:  # what is missing is gone
+            self._fed, self._modes.rest = self._ring.base, b""
+        while self._fed < stop:
+            end = min(stop, self._fed + BATCH_BYTES)
+            self._modes.feed(self._ring.read(self._fed, end))
+            self._fed = end
+
+    def _paint(self, start: int) -> bytes:
+        """The colours that hold at ``start``."""
+        painted: list[bytes] = []
+        for found in reversed(list(_PAINT.finditer(self._ring.read(start - PAINT_BYTES, start)))):
+            if len(painted) == PAINTS:
+                break
+            painted.append(found[0])
+            if found[1].lstrip(b"0") == b"" or found[1].startswith(b"0;"):
+                break
+        return b"".join(reversed(painted))
