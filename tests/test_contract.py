@@ -72,6 +72,7 @@ def test_status_tells_version_caller_and_subsystems(client) -> None:
         "ops": "ok",
         "dashboards": "ok",
         "schedules": "ok",
+        "terminals": "ok",
     }
 
 
@@ -120,7 +121,11 @@ def test_the_document_is_openapi_3_1(document: dict) -> None:
 def test_the_document_names_the_server_and_its_sockets(document: dict) -> None:
     """A client built from it finds the server below its base_url, and learns of the rooms."""
     assert document["servers"] == [{"url": "/team/a/vibeworkbench"}]
-    assert [each["path"] for each in document["x-sockets"]] == ["/parties/{party}/{room}"]
+    assert [each["path"] for each in document["x-sockets"]] == [
+        "/parties/terminal-server/{terminalId}",
+        "/terminals/websocket/{terminalId}",
+        "/parties/{party}/{room}",
+    ]
 
 
 def test_operation_ids_are_unique(document: dict) -> None:

@@ -28,6 +28,7 @@ from vibeworkbench.dashboards.voila import Door, Voila
 from vibeworkbench.data_directory import default_data_dir, read_settings
 from vibeworkbench.errors import WorkbenchError
 from vibeworkbench.settings import VoilaSettings
+from vibeworkbench.terminals import jupyter as jupyter_terminals
 from vibeworkbench.web import edge
 from vibeworkbench.web.bundles import BundleHandler
 from vibeworkbench.web.handlers import WEB_SETTINGS
@@ -68,6 +69,8 @@ class VibeworkbenchApp(ExtensionApp):
     ).tag(config=True)
 
     workbench: Workbench
+    terminal_manager: jupyter_terminals.SharedTerminals | None = None
+    """Jupyter's terminals; ``None`` where the server has none."""
     failure: WorkbenchError | None = None
     """Why the workbench could not be opened or started."""
     mounted = False
@@ -77,6 +80,7 @@ class VibeworkbenchApp(ExtensionApp):
         super()._link_jupyter_server_extension(serverapp)
         self.voila = Voila()
         serverapp.update_config(self.voila.configuration(serverapp.config))
+        jupyter_terminals.take_place(serverapp)
 
     def initialize_settings(self) -> None:
         """The workbench is built and its settings are where handlers look for them."""
@@ -96,6 +100,7 @@ class VibeworkbenchApp(ExtensionApp):
         self.settings[ACCESS] = self.workbench.access
         self.edge = edge.open_for(self._server, self.workbench.access)
         self._open_voila(settings.voila)
+        self.terminal_manager = jupyter_terminals.manager_of(self._server, self.workbench.terminals)
         for name in (settings.storage.url_env, settings.access.header.secret_env):
             os.environ.pop(name, None)  # it was read; kernels and terminals need not inherit it
 
@@ -119,6 +124,8 @@ class VibeworkbenchApp(ExtensionApp):
         """Every address of the workbench is mounted below the server's ``base_url``."""
         self.handlers.append((r"/static/vibeworkbench/(.*)", BundleHandler, {"path": [str(STATIC_FILES)]}))
         self.handlers.extend(url_table(self.workbench.routes()))
+        if self.terminal_manager is not None:
+            self.handlers.extend(jupyter_terminals.handlers(self.terminal_manager))
         voila = self._server.extension_manager.extensions.get("voila.server_extension")
         if voila is not None and voila.enabled:
             # Imported here: a server without Voila need not carry it, nor wait for it.
@@ -134,7 +141,13 @@ class VibeworkbenchApp(ExtensionApp):
             self.failure = error  # as above
             raise
         edge.use_templates(serverapp, "voila_jinja2_env")
+        if self.terminal_manager is not None:
+            self.terminal_manager.watch_for_idle()
         write_runtime_file(serverapp)
+
+    def current_activity(self) -> Mapping[str, Any] | None:
+        """The terminals that run: a server that would stop when idle waits for them."""
+        return self.terminal_manager.terminals or None if self.terminal_manager is not None else None
 
     async def stop_extension(self) -> None:
         """The workbench has stopped and nobody finds it any more."""

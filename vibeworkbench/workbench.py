@@ -46,7 +46,7 @@ from vibeworkbench.ops.collectors import load_collectors
 from vibeworkbench.ops.scans.line import Site
 from vibeworkbench.ops.service import Ops
 from vibeworkbench.ops.targets import active
-from vibeworkbench.plugins import PluginFailure
+from vibeworkbench.plugins import PluginFailure, loaded
 from vibeworkbench.rooms import routes as room_routes
 from vibeworkbench.rooms.model import RELAY, Party
 from vibeworkbench.rooms.service import Rooms
@@ -58,6 +58,13 @@ from vibeworkbench.storage import schema
 from vibeworkbench.storage.records import Database
 from vibeworkbench.storage.warehouse import FILE as WAREHOUSE_FILE
 from vibeworkbench.storage.warehouse import Warehouse
+from vibeworkbench.terminals import routes as terminal_routes
+from vibeworkbench.terminals.home import FOLDER as TERMINALS
+from vibeworkbench.terminals.home import Home
+from vibeworkbench.terminals.kinds import Kinds
+from vibeworkbench.terminals.service import Terminals
+from vibeworkbench.terminals.site import Site as TerminalSite
+from vibeworkbench.terminals.upstreams import GROUP as UPSTREAMS
 from vibeworkbench.web import openapi, standing
 from vibeworkbench.web.roles import Role
 from vibeworkbench.web.routes import Route
@@ -100,6 +107,7 @@ class Workbench:
         ops: Ops,
         schedules: Schedules,
         dashboards: Dashboards,
+        terminals: Terminals,
         registry: CollectorRegistry,
         failures: tuple[PluginFailure, ...] = (),
     ) -> None:
@@ -115,6 +123,7 @@ class Workbench:
         self.ops = ops
         self.schedules = schedules
         self.dashboards = dashboards
+        self.terminals = terminals
         self.registry = registry
         self.failures = failures
         self.started = False
@@ -175,6 +184,15 @@ class Workbench:
             settings=settings.dashboards,
             site=DashboardSite(host.root, host.url, host.rights or access, access.note, clock),
         )
+        terminals = Terminals(
+            database=database,
+            settings=settings,
+            site=TerminalSite(
+                Home(data_dir.absolute() / TERMINALS), host.root, partial(_name_of, access), access.note, clock
+            ),
+            kinds=Kinds(loaded(UPSTREAMS)),
+            registry=registry,
+        )
         follower = Follower(logs=logs, targets=partial(_files_targets, ops), patience=Patience())
         facts["logs"] = LogFacts(logs, follower)
         facts["dashboards"] = dashboards.facts
@@ -196,6 +214,7 @@ class Workbench:
             ops=ops,
             schedules=calendar,
             dashboards=dashboards,
+            terminals=terminals,
             registry=registry,
             failures=failures,
         )
@@ -206,6 +225,8 @@ class Workbench:
         await self.access.start()
         self._stops.push_async_callback(self.rooms.stop)
         await self.rooms.start()
+        self._stops.push_async_callback(self.terminals.stop)
+        await self.terminals.start()
         self._stops.push_async_callback(self.warehouse.stop)
         self._stops.push_async_callback(self.logs.stop)
         await self.logs.start()
@@ -258,6 +279,7 @@ class Workbench:
                 "ops": self._ops,
                 "schedules": self._schedules,
                 "dashboards": self._dashboards,
+                "terminals": self._terminals,
             },
             registry=self.registry,
             document=lambda base_url: openapi.document(mounted, version=vibeworkbench.__version__, base_url=base_url),
@@ -266,6 +288,7 @@ class Workbench:
         mounted += ops_routes.routes(self.ops)
         mounted += log_routes.routes(self.logs, self.events, self.follower)
         mounted += container_routes.routes(self.containers)
+        mounted += terminal_routes.routes(self.terminals)  # before the rooms: a terminal is one of another kind
         mounted += room_routes.routes(self.rooms)
         mounted += schedule_routes.routes(self.schedules)
         mounted += dashboard_routes.routes(self.dashboards)
@@ -329,8 +352,18 @@ class Workbench:
             return Part("failed", "dashboards are not looked at")
         return Part(facts={"published": len(self.dashboards.shelf.standings)})
 
+    async def _terminals(self) -> Part:
+        if not self.started:
+            return _NOT_RUNNING
+        return self.terminals.standing()
+
 
 _NOT_RUNNING = Part("failed", "the server is starting or stopping, or could not start")
+
+
+def _name_of(access: Access, identity: str) -> str:
+    grant = access.by_identity(identity)
+    return identity.partition(":")[2] or identity if grant is None else grant.name
 
 
 async def _files_targets(ops: Ops) -> list[FilesTarget]:

@@ -13,6 +13,7 @@ from vibeworkbench.terminals.model import Exit, Right, Size, right_of
 from vibeworkbench.web.roles import Caller
 
 IDENTITY_LENGTH = 256
+_ID = re.compile(r"[a-z0-9]{1,32}")
 _IDENTITY = re.compile(r"server|(?:user|token):[^\x00-\x20\x7f]{1,250}")
 
 
@@ -59,6 +60,18 @@ class Definition:
         owner = caller.name if caller.identity == self.owner else ""
         granted = self.grants.get(caller.identity, Right.none)
         return right_of(caller, self.terminal_id, owner=owner, granted=granted)
+
+
+def checked_id(text: str) -> str:
+    """A terminal's id as somebody wants it.
+
+    Raises:
+        InvalidInput: No terminal is so.
+    """
+    if not _ID.fullmatch(text):
+        reason = "1 to 32 lower-case letters and digits"
+        raise InvalidInput(f"name: {reason} are wanted.", field="name", reason=reason)
+    return text
 
 
 def identity_of(text: str, field_name: str = "identity") -> str:

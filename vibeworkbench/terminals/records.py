@@ -111,20 +111,18 @@ def forget(transaction: Transaction, terminal_id: str) -> None:
     transaction.connection.execute(sa.delete(terminal).where(terminal.c.terminal_id == terminal_id))
 
 
-def put_exit(transaction: Transaction, terminal_id: str, ended: Exit | None, at: datetime) -> None:
-    """How and when the shell ended is remembered; with ``None``, that it runs."""
+def put_state(transaction: Transaction, known: Definition) -> None:
+    """The size of the terminal is remembered, and how and when its shell ended, or that it runs."""
+    ended, at = known.exit, known.ended_at
     values = {
-        "ended_at_us": None if ended is None else to_us(at),
+        "rows": known.size.rows,
+        "cols": known.size.cols,
+        "ended_at_us": None if at is None else to_us(at),
         "exit_code": None if ended is None else ended.code,
         "exit_reason": "" if ended is None else ended.reason,
     }
-    transaction.connection.execute(sa.update(terminal).where(terminal.c.terminal_id == terminal_id).values(**values))
-
-
-def put_size(transaction: Transaction, terminal_id: str, size: Size) -> None:
-    """The size with which the terminal comes back."""
-    here = terminal.c.terminal_id == terminal_id
-    transaction.connection.execute(sa.update(terminal).where(here).values(rows=size.rows, cols=size.cols))
+    here = terminal.c.terminal_id == known.terminal_id
+    transaction.connection.execute(sa.update(terminal).where(here).values(**values))
 
 
 def grant(transaction: Transaction, terminal_id: str, identity: str, right: Right, *, by: str, at: datetime) -> None:

@@ -167,13 +167,13 @@ class Resume(_Said, frozen=True, tag="resume"):
     """A client comes back and has all bytes of ``epoch`` before ``offset``."""
 
     epoch: Annotated[str, msgspec.Meta(max_length=256)]
-    offset: Annotated[int, msgspec.Meta(ge=0, le=2**63)]
+    offset: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Ack(_Said, frozen=True, tag="ack"):
     """The client's terminal has parsed all bytes before ``offset``."""
 
-    offset: Annotated[int, msgspec.Meta(ge=0, le=2**63)]
+    offset: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Resize(_Said, frozen=True, tag="size"):

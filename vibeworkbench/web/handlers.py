@@ -137,7 +137,10 @@ class ApiHandler(Admission):
         return bytes(self._body)
 
     def answer(self, said: Operation, given: Any) -> None:
-        """The method's result is sent with its status and headers."""
+        """The method's result is sent with its status and headers; what it has sent by itself, in pieces, is ended."""
+        if self._headers_written:
+            self.finish()
+            return
         reply = given if isinstance(given, Answer) else Answer(said.status, given)
         self.set_status(reply.status)
         for name, value in reply.headers.items():
