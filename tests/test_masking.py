@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pyarrow as pa
@@ -135,3 +136,32 @@ def test_values_under_secret_names_are_masked_and_others_stay() -> None:
         "text": f"pwd={MASK} y",
         "z": None,
     }
+
+
+PIECES = (
+    "token",
+    "=",
+    ": ",
+    "a_",
+    "Password",
+    '"',
+    "'",
+    "--",
+    " ",
+    "secret",
+    "://",
+    "u:p@",
+    "bearer ",
+    "x" * 9,
+    "\n",
+    "İ",
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
+def test_the_places_of_secrets_are_all_there(text):
+    """Where ``masked`` hides something, there is a place; with the places hidden, it finds nothing more."""
+    spans = secrets_in(text)
+    assert bool(spans) == (masked(text) != text)
+    assert all(after[0] > before[1] for before, after in itertools.pairwise(spans))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ _NAME = (
 )
 _ASSIGNED = re.compile(rf"""(?ix) (?P<name> (?<![a-z0-9_.-]) {_NAME} ["']? \s* (?:=>|:=|[=:]) \s* )
     (?: (?P<quote>["']) (?:\\.|(?!(?P=quote)).)* (?P=quote)? | [^\s,;&"'{{}}()\[\]]+ )""")
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_.-"
+_LONGEST_PREFIX = 41
 _HEADER = re.compile(
     r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token|digest|negotiate)\s+)?)[^\s\"',;]+"
 )
@@ -94,7 +96,11 @@ def masked_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def secrets_in(text: str) -> list[tuple[int, int]]:
     """Where ``masked`` finds secrets: spans from and to, in order, none touching another."""
-    found = (_hidden(match, kept) for pattern, kept in _SPANS for match in pattern.finditer(text))
+    lowered = text.lower()
+    found = [_hidden(match, "name") for match in _assignments(text, lowered)]
+    for signs, pattern, kept in _SPANS:
+        if any(sign in lowered for sign in signs):
+            found += [_hidden(match, kept) for match in pattern.finditer(text)]
     spans: list[tuple[int, int]] = []
     for begin, end in sorted(found):
         if spans and begin <= spans[-1][1]:
@@ -110,10 +116,41 @@ def well_known_at_the_beginning(text: str) -> int:
     return found.end() if found else 0
 
 
-_SPANS: tuple[tuple[re.Pattern[str], str | int | None], ...] = (
-    *((_KEY_BLOCK, None), (_KNOWN, None), (_ASSIGNED, "name")),
-    *((pattern, 1) for pattern in (_URL, _HEADER, _SCHEME, _COOKIE, _OPTION_IN_TEXT)),
+_NAME_SIGNS = (
+    *("passw", "passphrase", "pwd", "secret", "token", "api", "access", "private", "auth", "credential"),
+    *("session", "cookie", "dsn", "signature"),
 )
+_KNOWN_SIGNS = ("_", "glpat-", "sk-", "xox", "akia", "asia", "aiza", "pypi-", "eyj")
+_SPANS: tuple[tuple[tuple[str, ...], re.Pattern[str], int | None], ...] = (
+    (("-----begin",), _KEY_BLOCK, None),
+    (_KNOWN_SIGNS, _KNOWN, None),
+    (("://",), _URL, 1),
+    (("authorization",), _HEADER, 1),
+    (("bearer", "basic"), _SCHEME, 1),
+    (("cookie",), _COOKIE, 1),
+    (("-",), _OPTION_IN_TEXT, 1),
+)
+"""What must stand in a text before a pattern can be found in it: looking for that takes a fraction of the time."""
+
+
+def _assignments(text: str, lowered: str) -> Iterator[re.Match[str]]:
+    if len(lowered) != len(text):  # a few letters have no small one of the same length
+        yield from _ASSIGNED.finditer(text)
+        return
+    begins = {_name_begin(lowered, at) for sign in _NAME_SIGNS for at in _places(sign, lowered)}
+    yield from (match for begin in begins if (match := _ASSIGNED.match(text, begin)) is not None)
+
+
+def _places(sign: str, lowered: str) -> Iterator[int]:
+    at = lowered.find(sign)
+    while at >= 0:
+        yield at
+        at = lowered.find(sign, at + 1)
+
+
+def _name_begin(lowered: str, at: int) -> int:
+    before = lowered[max(0, at - _LONGEST_PREFIX) : at]
+    return at - len(before) + len(before.rstrip(_NAME_CHARACTERS))
 
 
 def _hidden(match: re.Match[str], kept: str | int | None) -> tuple[int, int]:

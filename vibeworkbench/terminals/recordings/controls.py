@@ -19,6 +19,7 @@ CONTROL = re.compile(
     r"| \r(?!\n)"  # where a line editor goes on in the next row
     r"|[\x00-\x06\x08\x0e-\x1f\x7f]"
 )
+_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _UNFINISHED = re.compile(r"(?:\x1b\[[0-?]*[ -/]*|\x9b[0-?]*[ -/]*|\x1b[ -/]*)$")
 _STRINGS = ("\x1b]", "\x1bP", "\x1bX", "\x1b^", "\x1b_", "\x1b\\", "\x07")
 _SIGNS = ("\x1b", "\x08", " \r", "\x9b", "\x07", "\x00")
@@ -32,6 +33,8 @@ def has_controls(text: str) -> bool:
 
 def stripped(text: str) -> str:
     """The text with every sequence left out."""
+    if "\x1b[" in text:  # nearly all of them, and a pattern that begins with constant characters is quick
+        text = _SEQUENCE.sub("", text)
     return CONTROL.sub("", text) if has_controls(text) else text
 
 

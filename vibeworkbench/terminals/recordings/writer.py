@@ -17,7 +17,7 @@ from vibeworkbench.terminals.recordings.track import Track
 WAITING_BYTES = 4 * 2**20
 """Most that waits of one terminal: chunks that its ring holds anyway."""
 
-HURRIED_BYTES = 2**20
+HURRIED_BYTES = 2**18
 """Where more waits, lines that may hold a secret are hidden whole."""
 
 TOGETHER_S = 0.02
