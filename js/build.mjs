@@ -2,6 +2,7 @@
  * Bundles each panel, and what published pages run, into vibeworkbench/panels/static/, where the server extension serves it.
  *
  * A panel is one self-contained ES module: its style sheet and lit-html are inside, nothing is loaded from elsewhere.
+ * Only the terminal panel has a part of its own, xterm.js, which is fetched where a terminal is shown.
  * Published pages have their style sheet and the script of their head within, so that they are painted at once.
  */
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -11,6 +12,7 @@ import { gzipSync } from "node:zlib";
 import { build, context } from "esbuild";
 
 const PANELS = ["ops", "logs", "containers"];
+const SPLIT = ["terminal"];
 const PAGE = ["page_address", "page", "page_widgets"];
 const STYLES = ["page", "page_widgets"];
 
@@ -29,14 +31,16 @@ const both = {
   nodePaths: [`${here}node_modules`],
   logLevel: "info",
 };
+/** @type {import("esbuild").BuildOptions} */
+const modules = { ...both, format: "esm", target: "es2022", loader: { ".css": "text" } };
 /** @type {import("esbuild").BuildOptions[]} */
 const builds = [
+  { ...modules, entryPoints: [...PANELS, ...PAGE].map((name) => `${sources}${name}.js`) },
   {
-    ...both,
-    entryPoints: [...PANELS, ...PAGE].map((name) => `${sources}${name}.js`),
-    format: "esm",
-    target: "es2022",
-    loader: { ".css": "text" },
+    ...modules,
+    entryPoints: SPLIT.map((name) => `${sources}${name}.js`),
+    splitting: true,
+    chunkNames: "[name]-[hash]",
   },
   // No target: what browsers understand (nesting, light-dark) is left as it is written.
   { ...both, entryPoints: STYLES.map((name) => `${sources}${name}.css`) },

@@ -3,5 +3,6 @@
 from vibeworkbench.panels.containers import ContainersPanel
 from vibeworkbench.panels.logs import LogsPanel
 from vibeworkbench.panels.ops import OpsPanel
+from vibeworkbench.panels.terminal import TerminalPanel
 
-__all__ = ["ContainersPanel", "LogsPanel", "OpsPanel"]
+__all__ = ["ContainersPanel", "LogsPanel", "OpsPanel", "TerminalPanel"]

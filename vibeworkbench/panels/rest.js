@@ -59,26 +59,60 @@ export class Rest {
    * @returns {Promise<any>} The decoded answer.
    */
   post(path, body, headers = {}) {
-    /** @type {Record<string, string>} */
-    const vouched = tokenOfPage() === null ? { "X-XSRFToken": xsrfToken(document.cookie) } : {};
-    const given = { "Content-Type": "application/json", ...vouched, ...headers };
+    const given = { "Content-Type": "application/json", ...vouched(), ...headers };
     return this.#answer(new URL(path, this.root), { method: "POST", headers: given, body: JSON.stringify(body) });
+  }
+
+  /**
+   * @param {string} path
+   * @returns {Promise<any>} The decoded answer, or nothing.
+   */
+  delete(path) {
+    return this.#answer(new URL(path, this.root), { method: "DELETE", headers: vouched() });
+  }
+
+  /**
+   * @param {string} path
+   * @returns {Promise<string>} The answer as it is.
+   */
+  text(path) {
+    return this.#answer(new URL(path, this.root), { method: "GET" }, (response) => response.text());
   }
 
   /**
    * @param {URL} url
    * @param {RequestInit} init
+   * @param {(response: Response) => Promise<any>} [read] What is read of an answer that is no refusal.
    */
-  async #answer(url, init) {
+  async #answer(url, init, read = jsonOf) {
     const headers = { ...init.headers, ...authorization() };
     const response = await fetch(url, { credentials: "same-origin", ...init, headers }).catch(() => {
       throw new RestError(0, "unreachable", "The server does not answer.");
     });
-    const body = await response.json().catch(() => null);
-    if (response.ok) return body;
+    if (response.ok) return read(response);
+    const body = await jsonOf(response);
     const { code = "http", message = `The server answered ${response.status}.`, details } = body?.error ?? {};
     throw new RestError(response.status, code, message, details ?? {});
   }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {string} What the server said.
+ */
+export function sentenceOf(error) {
+  if (!(error instanceof RestError)) throw error;
+  return error.message;
+}
+
+/** @param {Response} response */
+function jsonOf(response) {
+  return response.json().catch(() => null);
+}
+
+/** @returns {Record<string, string>} Headers without which a write is not believed; none where a token vouches. */
+function vouched() {
+  return tokenOfPage() === null ? { "X-XSRFToken": xsrfToken(document.cookie) } : {};
 }
 
 /**
