@@ -23,10 +23,12 @@ from vibeworkbench.cli.watching import watched
 from vibeworkbench.client import ClientError, connect
 
 DASHBOARD = "dashboards/operations.ipynb"
+TERMINALS = "dashboards/terminals.ipynb"
 PUBLISHED: dict[str, dict[str, Any]] = {
     "operations": {"interactive": True},
     "logs": {"role": "analyst"},
     "containers": {},
+    "terminals": {},
 }
 """Dashboards of the package that are published at the first start, by name, and for whom."""
 TOUR = "tour.ipynb"
@@ -136,9 +138,10 @@ def _addresses(root_url: str, token: str, root_dir: Path) -> list[Text]:
         "Dashboard": "vibeworkbench/dashboards/operations",
         "Logs": "vibeworkbench/dashboards/logs",
         "Containers": "vibeworkbench/dashboards/containers",
+        "Terminals": f"voila/render/{TERMINALS}",
         "Voila": f"voila/render/{DASHBOARD}",
     }
-    own = {name.capitalize(): f"dashboards/{name}.ipynb" for name in ("logs", "containers")}
+    own = {name.capitalize(): f"dashboards/{name}.ipynb" for name in ("logs", "containers", "terminals")}
     needs = {"Tour": TOUR, "Dashboard": DASHBOARD, **own, "Voila": DASHBOARD}
     lines = [
         Text.assemble((f"  {name:<12}", "bold"), f"{root_url}{page}?token={token}")

@@ -1,7 +1,7 @@
 """The terminal panel: one shared terminal, or the list of them, in JupyterLab, in Voila and on published pages.
 
-The panel speaks to the server that its page came from, with the reader's own login: no byte of a terminal passes through
-the kernel.
+The panel speaks to the server that its page came from, with the reader's own login: no byte of a terminal passes
+through the kernel.
 """
 
 from __future__ import annotations

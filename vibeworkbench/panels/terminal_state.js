@@ -354,5 +354,5 @@ export function whyNotTyped(state) {
 export function left(atMs, nowMs) {
   if (atMs === null || atMs - nowMs < 500) return "";
   const s = Math.ceil((atMs - nowMs) / 1_000);
-  return s < 60 ? `${s} s` : span(1_000 * s);
+  return s < 60 ? `${s}\u00a0s` : span(1_000 * s);
 }
