@@ -24,6 +24,15 @@ from tornado.web import Application, RequestHandler
 
 GIB = 2**30
 PIECE_BYTES = 16 * 2**10
+PS_TITLES = {
+    "-eo pid,ppid,user,pcpu,rss,stat,nlwp,etimes,args": [
+        "PID", "PPID", "USER", "%CPU", "RSS", "STAT", "NLWP", "ELAPSED", "COMMAND",
+    ]
+}  # fmt: skip
+RUNNING = (
+    "4711 4690 root 0.3 20480 Ss 1 3600 /usr/bin/python -m shop --token=hunter2",
+    "4722 4711 shop 12.5 40960 Sl 8 3590 gunicorn: worker",
+)
 
 
 def stamp(ns: int) -> str:
@@ -55,6 +64,7 @@ class Container:
     created_ns: int = 1_795_000_000 * 10**9
     started_ns: int = 1_795_000_001 * 10**9
     finished_ns: int = 0
+    running: list[str] = field(default_factory=lambda: [*RUNNING])
     logged: list[tuple[int, str, bytes]] = field(default_factory=list)
 
     def inspected(self) -> dict[str, Any]:
@@ -168,6 +178,7 @@ class EngineServer:
         asked: Path and query of every request, oldest first.
         fail: Answer 500 to everything but the ping.
         drop_after: A log stream's connection breaks after so many bytes; ``None`` never. Used up by one stream.
+        plain_ps: Its machine's ps knows no columns but its own.
         silent: Accept connections and answer nothing.
     """
 
@@ -178,6 +189,7 @@ class EngineServer:
         self.asked: list[str] = []
         self.fail = False
         self.silent = False
+        self.plain_ps = False
         self.drop_after: int | None = None
         self.changed = asyncio.Condition()
         self.streams: set[RequestHandler] = set()
@@ -192,6 +204,7 @@ class EngineServer:
             (r"/v[\d.]+/containers/([^/]+)/json", _Inspect),
             (r"/v[\d.]+/containers/([^/]+)/logs", _Logs),
             (r"/v[\d.]+/containers/([^/]+)/stats", _Stats),
+            (r"/v[\d.]+/containers/([^/]+)/top", _Top),
             (r"/v[\d.]+/events", _Events),
         ]
         self._server = HTTPServer(Application([(path, kind, {"engine": self}) for path, kind in rows]))
@@ -298,6 +311,23 @@ class _Inspect(_Handler):
     def get(self, name: str) -> None:
         if container := self.container(name):
             self.tell(container.inspected())
+
+
+class _Top(_Handler):
+    def get(self, name: str) -> None:
+        container = self.container(name)
+        if container is None:
+            return
+        if container.status != "running":
+            self.refuse(409, f"container {container.container_id} is not running")
+        elif self.engine.plain_ps and self.get_argument("ps_args", ""):
+            self.refuse(500, "Error running ps: exit status 1")
+        elif asked := self.get_argument("ps_args", ""):
+            self.tell({"Titles": PS_TITLES[asked], "Processes": [each.split(None, 8) for each in container.running]})
+        else:
+            rows = [each.split(None, 8) for each in container.running]
+            plain = [[row[2], row[0], row[1], "0", "09:00", "?", "00:00:01", row[8]] for row in rows]
+            self.tell({"Titles": ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"], "Processes": plain})
 
 
 class _Stats(_Handler):

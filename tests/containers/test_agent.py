@@ -100,6 +100,8 @@ async def test_each_record_arrives_once(start_server, engine_server, tmp_path):
             "•••",
         )
         assert known["latest"]["memoryBytes"] == 200 * 2**20
+        processes = http.get("api/monitoring/processes").json()["items"]
+        assert [each["command"] for each in processes] == ["/usr/bin/python -m shop --token=•••", "gunicorn: worker"]
         samples = http.get("api/monitoring/samples", params={"limit": 1000}).json()["items"]
     assert len({each["use"]["timestamp"] for each in samples}) == len(samples)
 

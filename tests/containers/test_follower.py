@@ -10,6 +10,7 @@ import pytest
 from tests.patience import PATIENCE_S
 from vibeworkbench.engine.address import Address
 from vibeworkbench.engine.follower import Follower, Pace
+from vibeworkbench.engine.processes import MOST, processes_of
 from vibeworkbench.errors import Unavailable
 
 PACE = Pace(sample_interval_s=0.05, retry_s=0.01, timeout_s=5.0)
@@ -20,7 +21,7 @@ class Kept:
 
     def __init__(self):
         self.texts, self.marks, self.samples, self.events, self.removed = [], {}, [], [], []
-        self.is_away = False
+        self.processes_told, self.is_away = [], False
         self.changed = asyncio.Condition()
 
     async def notify(self):
@@ -43,6 +44,10 @@ class Kept:
 
     async def standing(self, facts, use):
         self.samples.append((facts.name, facts.state, None if use is None else use.cpu_percent))
+        await self.notify()
+
+    async def processes(self, facts, present, ended):
+        self.processes_told.append((facts.name, {each.pid: each for each in present}, ended))
         await self.notify()
 
     async def happened(self, facts, event):
@@ -85,6 +90,34 @@ async def test_all_that_an_engine_tells(engine_server, followed):
     del engine_server.containers[web.container_id]
     await kept.until(lambda: kept.removed == [web.container_id])
     assert (follower.state, follower.reason) == ("connected", "")
+
+
+@pytest.mark.parametrize("plain_ps", [False, True])
+async def test_the_processes_of_a_container(engine_server, followed, plain_ps):
+    """Also where ps knows only its own columns; those that are no more have ended, and all end with the container."""
+    kept, _ = followed
+    engine_server.plain_ps = plain_ps
+    api = engine_server.add("api")
+    await kept.until(lambda: kept.processes_told)
+    name, present, ended = kept.processes_told[0]
+    assert (name, sorted(present), ended) == ("api", ["4711", "4722"], [])
+    worker = present["4722"]
+    assert (worker.parent, worker.user, worker.name, worker.command) == ("4711", "shop", "gunicorn", "gunicorn: worker")
+    told = (worker.cpu_percent, worker.memory_bytes, worker.threads, worker.state, worker.elapsed_s)
+    assert told == ((None, None, None, "", None) if plain_ps else (12.5, 40960 * 1024, 8, "sleeping", 3590))
+    del api.running[1]
+    await kept.until(lambda: kept.processes_told[-1][2] == ["4722"])
+    api.status = "exited"
+    await kept.until(lambda: kept.processes_told[-1] == ("api", {}, ["4711"]))
+
+
+def test_of_very_many_processes_the_largest_are_told():
+    """What is no number is not told, and what is no process neither."""
+    rows = [[str(number), "root", str(number)] for number in range(MOST + 50)]
+    found = processes_of({"Titles": ["PID", "USER", "RSS"], "Processes": [*rows, ["", "root", "1"]]})
+    assert [each.memory_bytes for each in found] == [1024 * number for number in range(MOST + 49, 49, -1)]
+    (odd,) = processes_of({"Titles": ["PID", "%CPU", "RSS"], "Processes": [["1", "a.b", "-"]]})
+    assert (odd.cpu_percent, odd.memory_bytes) == (None, None)
 
 
 async def test_a_restarted_engine_and_a_broken_stream(engine_server, followed):

@@ -42,6 +42,9 @@ async def test_an_engine_is_followed_said_and_judged(start_server, engine_server
     assert (await asyncio.to_thread(asked, "monitoring/health"))["engine"] == {"state": "connected", "reason": ""}
     assert await asyncio.to_thread(scanned) == {"Container api fails its health check": "open"}
 
+    found = await until(lambda: asked("monitoring/processes", state="running")["items"], "its processes are known")
+    assert [each["command"] for each in found] == ["/usr/bin/python -m shop --token=•••", "gunicorn: worker"]
+
     room = server.url.replace("http", "ws", 1) + "vibeworkbench/parties/containers/" + container.container_id
     headers = {"Authorization": f"token {server.grant('viewer')}"}
     async with connect(room, additional_headers=headers, open_timeout=PATIENCE_S) as socket:

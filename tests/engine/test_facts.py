@@ -57,4 +57,4 @@ def test_the_processor_limit():
         {"CpuQuota": 50_000, "CpuPeriod": 25_000},
         {"CpuQuota": -1},
     )
-    assert [facts_of({"HostConfig": host}).cpu_limit for host in hosts] == [1.5, 0.5, 1.25, 0.0]
+    assert [facts_of({"HostConfig": host}).cpu_limit for host in hosts] == [1.5, 0.5, 2.0, 0.0]

@@ -148,6 +148,21 @@ def test_templates_are_listed_and_explained(http: httpx.Client) -> None:
     assert http.get("api/logs/templates/no-such").status_code == 404
 
 
+def test_a_line_without_source_is_explained_by_the_layouts_that_are_known(http: httpx.Client) -> None:
+    """Many lines tell where a header ends; one line alone would not."""
+    lines = [f"2026-11-28 09:00:{number:02}   web{number % 3}   main   baked {number} loaves" for number in range(60)]
+    sent = [
+        record(number, source="bakery", timestamp=None, level=None, message=line) for number, line in enumerate(lines)
+    ]
+    assert http.post("api/logs/worker", json={"records": sent}).json()["accepted"] == 60
+    (template,) = http.get("api/logs/templates", params={"source": "bakery"}).json()["items"]
+    assert template["text"] == "baked <number> loaves"
+    explained = http.post(
+        "api/logs/explain", json={"line": "2026-11-28 10:17:00   web1   main   baked 770 loaves"}
+    ).json()
+    assert explained["template"]["templateId"] == template["templateId"]
+
+
 def test_events_of_patches_are_taken(http: httpx.Client) -> None:
     """As log records are: the good ones kept, the others told."""
     sent = [{"kind": "patch-applied", "key": "p-1", "attributes": {"ok": True}}, {"key": "p-2"}]

@@ -18,7 +18,8 @@ from vibeworkbench.engine.client import Event
 from vibeworkbench.engine.facts import Facts
 from vibeworkbench.engine.follower import Follower, Pace, Use
 from vibeworkbench.engine.lines import Line, instant_of
-from vibeworkbench.engine.reports import error_of, sample_of
+from vibeworkbench.engine.processes import Process
+from vibeworkbench.engine.reports import end_of, error_of, process_of, sample_of
 from vibeworkbench.errors import Unavailable
 from vibeworkbench.logs.columns import FileMark, Receipt
 from vibeworkbench.logs.model import Kind, Record
@@ -99,6 +100,14 @@ class Watcher:
     async def _sampled(self, facts: Facts, use: Use | None, at_us: int) -> None:
         told = sample_of(facts, use, instant_of(at_us * 1000))
         await self._bring.take_reports(ReportKind.sample, [Brought(_report(ReportKind.sample, told, at_us))])
+
+    async def processes(self, facts: Facts, present: Sequence[Process], ended: Sequence[str]) -> None:
+        """Those that are there, and the end of those that are no more."""
+        at_us = time.time_ns() // 1000
+        at = instant_of(at_us * 1000)
+        told = [process_of(facts, each, at) for each in present] + [end_of(facts, pid, at) for pid in ended]
+        brought = [Brought(_report(ReportKind.process, each, at_us)) for each in told]
+        await self._bring.take_reports(ReportKind.process, brought)
 
     async def happened(self, facts: Facts, event: Event) -> None:
         """An event changes the standing; an end that is a failure is an error, too."""

@@ -19,6 +19,7 @@ import msgspec
 from vibeworkbench.engine.address import Address
 from vibeworkbench.engine.facts import Facts, facts_of
 from vibeworkbench.engine.lines import Line, lines_of
+from vibeworkbench.engine.processes import PS, Process, processes_of
 from vibeworkbench.engine.stats import Reading, reading_of
 from vibeworkbench.errors import NotFound, Unavailable, UpstreamFailed, WorkbenchError
 
@@ -95,6 +96,19 @@ class Engine:
         """One reading, at once: without the reading before, which whoever asks again has."""
         asked = {"stream": "0", "one-shot": "1"}
         return reading_of(await self._json(f"/containers/{container_id}/stats", asked))
+
+    async def top(self, container_id: str) -> list[Process]:
+        """The container's processes.
+
+        Raises:
+            NotFound: It is gone.
+            UpstreamFailed: It does not run.
+        """
+        path = f"/containers/{container_id}/top"
+        try:
+            return processes_of(await self._json(path, {"ps_args": PS}))
+        except Unavailable:  # not every ps knows these columns, and the Engine answers 500 for it
+            return processes_of(await self._json(path, {}))
 
     async def stats_stream(self, container_id: str) -> AsyncGenerator[Reading, None]:
         """A reading each second, until the container or the Engine ends."""

@@ -22,6 +22,7 @@ from vibeworkbench.engine.client import Engine, Event
 from vibeworkbench.engine.facts import Facts
 from vibeworkbench.engine.lines import Line
 from vibeworkbench.engine.position import Position
+from vibeworkbench.engine.processes import Process, ended
 from vibeworkbench.engine.stats import Cpu, Reading, cpu_percent
 from vibeworkbench.errors import NotFound, WorkbenchError
 
@@ -29,6 +30,8 @@ LINES_AT_ONCE = 1000
 GATHER_S = 0.1
 """How long lines are gathered before they are handed on together."""
 ASKED_AT_ONCE = 8
+LOOK_EVERY = 6
+"""Of so many samples of a container one tells its processes, too."""
 LONGEST_WAIT_S = 30.0
 _TOLD = ("start", "restart", "die", "oom", "pause", "unpause", "health_status", "rename", "update", "destroy", "create")
 
@@ -63,6 +66,10 @@ class Sink(Protocol):
         """How a container stands, and what it uses if it runs."""
         ...
 
+    async def processes(self, facts: Facts, present: Sequence[Process], ended: Sequence[str]) -> None:
+        """The processes of a container, and the numbers of those that have ended since the look before."""
+        ...
+
     async def happened(self, facts: Facts, event: Event) -> None:
         """Something happened to a container, which now stands as the facts say."""
         ...
@@ -77,7 +84,7 @@ class Pace:
     """How often and how far back an engine is looked at.
 
     Attributes:
-        sample_interval_s: Between two readings of every container.
+        sample_interval_s: Between two readings of every container; its processes are looked at every sixth time.
         history_s: Of a container never read before, lines older than this are left where they are.
         timeout_s: Limit for each of the engine's answers.
         retry_s: First wait after a failure; each further one doubles it.
@@ -110,6 +117,8 @@ class Follower:
         self._following: dict[str, asyncio.Task[None]] = {}
         self._readings: dict[str, Cpu] = {}
         self._known: set[str] = set()
+        self._looks: dict[str, int] = {}
+        self._present: dict[str, list[str]] = {}
         self._event_ns = 0
         self._failures = 0
 
@@ -170,7 +179,8 @@ class Follower:
 
     async def _forget(self, container_id: str) -> None:
         self._known.discard(container_id)
-        self._readings.pop(container_id, None)
+        for known in (self._readings, self._looks, self._present):
+            known.pop(container_id, None)
         await self._sink.gone(container_id)
 
     # What is used
@@ -196,7 +206,28 @@ class Follower:
             with contextlib.suppress(NotFound):
                 use = await self._use(engine, facts) if facts.is_running else None
                 await self._sink.standing(facts, use)
+                await self._look(engine, facts)
                 self._follow(engine, group, facts)
+
+    async def _look(self, engine: Engine, facts: Facts) -> None:
+        """Its processes are told now and then; when it has ended, so have they."""
+        name = facts.container_id
+        look = self._looks[name] = self._looks.get(name, -1) + 1
+        if facts.is_running and look % LOOK_EVERY:
+            return
+        try:
+            present = await engine.top(name) if facts.is_running else []
+        except NotFound:
+            raise
+        except WorkbenchError as error:  # it has just ended, or its engine has no ps: all else is told
+            log.info("containers: the processes of %s: %s", facts.name, error.message)
+            return
+        gone = ended(self._present.get(name, ()), present)
+        self._present[name] = [each.pid for each in present]
+        if present or gone:
+            await self._sink.processes(facts, present, gone)
+        if not facts.is_running:
+            self._looks.pop(name)
 
     async def _use(self, engine: Engine, facts: Facts) -> Use:
         reading = await engine.stats(facts.container_id)

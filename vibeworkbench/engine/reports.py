@@ -5,13 +5,17 @@ The agent sends them; the workbench makes the same of the engine on its own mach
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from vibeworkbench.engine.client import Event
 from vibeworkbench.engine.facts import Facts
 from vibeworkbench.engine.follower import Use
 from vibeworkbench.engine.lines import Line, instant_of
+from vibeworkbench.engine.processes import Process
+from vibeworkbench.masking import masked
+
+_WORD_CHARACTERS, _TEXT_CHARACTERS = 256, 4096
 
 
 def log_of(facts: Facts, line: Line) -> dict[str, Any]:
@@ -83,6 +87,44 @@ def error_of(facts: Facts, event: Event) -> dict[str, Any] | None:
         type=kind,
         message=message,
     )
+
+
+def process_of(facts: Facts, process: Process, at: datetime) -> dict[str, Any]:
+    """A process of a container at ``at``."""
+    since = None if process.elapsed_s is None else at.replace(microsecond=0) - timedelta(seconds=process.elapsed_s)
+    return _told(
+        **_process_known(facts, process.pid, at),
+        parentId=_process_id(facts, process.parent) if process.parent else None,
+        name=masked(process.name)[:_WORD_CHARACTERS] or None,
+        command=masked(process.command)[:_TEXT_CHARACTERS] or None,
+        user=process.user[:_WORD_CHARACTERS] or None,
+        state=process.state or None,
+        cpuPercent=process.cpu_percent,
+        memoryBytes=process.memory_bytes,
+        threads=process.threads,
+        startedAt=since,
+    )
+
+
+def end_of(facts: Facts, pid: str, at: datetime) -> dict[str, Any]:
+    """A process that is there no more at ``at``."""
+    return _told(**_process_known(facts, pid, at), endedAt=at)
+
+
+def _process_known(facts: Facts, pid: str, at: datetime) -> dict[str, Any]:
+    return {
+        "containerId": facts.container_id,
+        "containerName": facts.name,
+        "image": facts.image,
+        "processId": _process_id(facts, pid),
+        "timestamp": at,
+    }
+
+
+def _process_id(facts: Facts, pid: str) -> str:
+    """A machine that was restarted gives the same numbers again: they are those of one run of the container."""
+    run = 0 if facts.started_at is None else int(facts.started_at.timestamp())
+    return f"{pid}@{run}"
 
 
 def _told(**fields: Any) -> dict[str, Any]:

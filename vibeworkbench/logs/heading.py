@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +26,7 @@ Key = tuple[str, str]
 FIRM = 200
 """Lines of a source after which its layout is only added to; before, it is learned again when they have doubled."""
 _ADDITIONS = 5
+_TRIED = 100
 _STRANGE_LINES, _STRANGE_SHARE = 50, 0.2
 
 
@@ -99,6 +101,16 @@ class Headings:
         """The layout of a source; ``None`` when nothing of it was stored."""
         known = self._sources.get(key)
         return known.layout if known else None
+
+    def layouts(self, kind: str = "") -> list[Layout]:
+        """The layouts of all sources, or of those of a kind: different ones, those that most sources have in front."""
+        counts = Counter(
+            (known.layout.forms, known.layout.wrapper)
+            for (of, _), known in self._sources.items()
+            if known.layout.forms and kind in {"", of}
+        )
+        present = max((known.layout.now for known in self._sources.values()), default=None)
+        return [Layout(forms, present, wrapper) for (forms, wrapper), _ in counts.most_common(_TRIED) if present]
 
     def headed(self, connection: Connection, arrived: pa.Table, now: datetime) -> Headed:
         """Arrived records with their headers taken off.

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vibeworkbench.logs import grams
-from vibeworkbench.logs.headers import layouts_of
+from vibeworkbench.logs.headers import Parsed, layouts_of
 from vibeworkbench.logs.heading import Headed, Headings
 from vibeworkbench.logs.masks import fired, masked, zeroed
 from vibeworkbench.logs.mining.book import Template
@@ -92,7 +92,7 @@ class Pipeline:
         Args:
             line: Raw, or the message of a line that is kept.
             kind: Of the source, whose layout is tried first; empty for none in particular.
-            source: Its name.
+            source: Its name; without one, the layouts of all are tried, and the one that leads to a template counts.
 
         Returns:
             JSON-able: ``layout`` (the form's name), ``timestamp``, ``level``, ``message``, ``attributes``, ``masks``
@@ -100,10 +100,7 @@ class Pipeline:
             (``{templateId, text}`` or ``None``: it would be new), ``nearest`` and at which atoms it ``differs``.
         """
         now = datetime.now(UTC)
-        layout = self.headings.layout((kind, source))
-        parsed = layout.parsed(line, now) if layout else None
-        if parsed is None or not parsed.form:
-            parsed = layouts_of([line], now).parsed(line, now)
+        parsed = self._parsed(line, kind, source, now)
         zeros = zeroed(parsed.message)
         found = self.names.book.explain(masked(zeros))
         return {
@@ -119,6 +116,17 @@ class Pipeline:
             "nearest": _told(found.nearest),
             "differs": [{"atom": at, "here": here, "there": there} for at, here, there in found.differs],
         }
+
+    def _parsed(self, line: str, kind: str, source: str, now: datetime) -> Parsed:
+        layout = self.headings.layout((kind, source))
+        parsed = layout.parsed(line, now) if layout else None
+        if parsed is not None and parsed.form:
+            return parsed
+        alone = layouts_of([line], now).parsed(line, now)
+        tried = [each.parsed(line, now) for each in self.headings.layouts(kind)] if layout is None else []
+        able = [*(each for each in tried if each.form), alone]
+        book = self.names.book
+        return next((each for each in able if book.explain(masked(zeroed(each.message))).template), able[0])
 
     def _store(self, connection: Connection, arrived: pa.Table, first_seq: int) -> None:
         now = pc.max(arrived["received_at"]).as_py().replace(tzinfo=UTC)

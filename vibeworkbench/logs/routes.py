@@ -165,7 +165,7 @@ class ExplainHandler(_Handler):
         answer=dict[str, Any],
         errors=(503,),
         action="read",
-        description="Nothing of the line is kept. With a source, its layout is tried first.",
+        description="Nothing of the line is kept. With a source, its layout is tried first; without one, those of all.",
     )
     async def post(self, *, body: ExplainBody) -> Mapping[str, Any]:
         """The steps from the line to its template."""

@@ -22,7 +22,7 @@ def test_a_python_crash_is_the_same_in_another_folder_on_other_lines_with_anothe
     other = of("Job 12 failed\n" + traces.python(tmp_path / "two" / "src", "8", above="\n" * 40), template="t2")
     assert one.key == other.key
     assert one.by == "stack:1"
-    assert one.title == "RuntimeError: no configuration in page 7 in work"
+    assert one.title == "RuntimeError: no configuration in page <number> in work"
     assert one.frames == (
         "RuntimeError:",
         "job.py work",
@@ -54,7 +54,7 @@ def test_a_node_crash_is_the_same_in_another_folder(tmp_path):
     other = of(traces.node(tmp_path / "two", "8", above="\n\n"))
     assert one.key == other.key
     assert one.frames[:4] == ("Error:", "job.js work", "SyntaxError:", "job.js Fetcher.get")
-    assert one.title == "Error: cannot fetch page 7 in work"
+    assert one.title == "Error: cannot fetch page <number> in work"
 
 
 def test_java_causes_count_and_what_is_suppressed_does_not():
@@ -93,7 +93,7 @@ def test_only_the_goroutine_that_failed_counts():
 def test_rust_panics_with_and_without_backtrace():
     """Hashes and closures' numbers do not count; without a backtrace the file is all there is."""
     assert of(traces.RUST).frames == ("panic:", "m::W::go::{closure}", "m::W::go", "m::main")
-    assert of(traces.RUST).title.startswith("panic: index out of bounds: the len is 2")
+    assert of(traces.RUST).title.startswith("panic: index out of bounds: the len is <number>")
     assert of(traces.RUST_BARE).frames == ("panic:", "fetch.rs")
     assert of(traces.RUST_OLD).key == of(traces.RUST_BARE).key
     assert of(traces.RUST_OLD).title == "panic: no such page in fetch.rs"

@@ -11,7 +11,8 @@ from vibeworkbench.engine.client import Event
 from vibeworkbench.engine.facts import Facts
 from vibeworkbench.engine.follower import Use
 from vibeworkbench.engine.lines import Line, instant_of
-from vibeworkbench.engine.reports import error_of, log_of, sample_of
+from vibeworkbench.engine.processes import Process
+from vibeworkbench.engine.reports import end_of, error_of, log_of, process_of, sample_of
 
 
 class ContainerSink:
@@ -38,6 +39,12 @@ class ContainerSink:
     async def standing(self, facts: Facts, use: Use | None) -> None:
         """Standing and use are a sample."""
         await self._intake.put([("samples", sample_of(facts, use, instant_of(self._clock_ns())))])
+
+    async def processes(self, facts: Facts, present: Sequence[Process], ended: Sequence[str]) -> None:
+        """Those that are there, and the end of those that are no more."""
+        at = instant_of(self._clock_ns())
+        told = [process_of(facts, each, at) for each in present] + [end_of(facts, pid, at) for pid in ended]
+        await self._intake.put([("processes", each) for each in told])
 
     async def happened(self, facts: Facts, event: Event) -> None:
         """An end that is a failure is an error; all are samples, for the state has changed."""

@@ -66,7 +66,7 @@ def group_of(message: str, template_id: str, attributes: Mapping[str, object], m
         return Group(_key(FINGERPRINT, named), FINGERPRINT, told=(f"the record names its trouble itself: {shown}",))
     trace = trace_of(_text(attributes, "exception.stacktrace")) or trace_of(message)
     if trace is not None and (frames := key_frames(trace)):
-        return _by_stack(trace, frames)
+        return _by_stack(trace, frames, masked)
     why = "no stack trace" if trace is None else "a trace without frames"
     if thrown := _exception(message, attributes, trace):
         return _by_exception(thrown, masked, why)
@@ -121,7 +121,7 @@ def _once(calls: Sequence[str]) -> list[str]:
     return told
 
 
-def _by_stack(trace: Trace, frames: tuple[str, ...]) -> Group:
+def _by_stack(trace: Trace, frames: tuple[str, ...], masked: Callable[[str], str]) -> Group:
     outermost = trace.outermost
     everything = [frame for thrown in trace.chain for frame in thrown.frames]
     own = sum(frame.in_app for frame in everything)
@@ -132,11 +132,11 @@ def _by_stack(trace: Trace, frames: tuple[str, ...]) -> Group:
         else "no frame is the program's own: all count",
         "line numbers and directories are left out; each call counts once",
     )
-    return Group(_key(STACK, frames), STACK, _titled(outermost, everything), told, frames[:_MOST_TOLD])
+    return Group(_key(STACK, frames), STACK, _titled(outermost, everything, masked), told, frames[:_MOST_TOLD])
 
 
-def _titled(thrown: Thrown, frames: Sequence[Frame]) -> str:
-    said = thrown.message.splitlines()[0] if thrown.message else ""
+def _titled(thrown: Thrown, frames: Sequence[Frame], masked: Callable[[str], str]) -> str:
+    said = masked(thrown.message.splitlines()[0]) if thrown.message else ""
     where = next((frame for frame in frames if frame.in_app), None)
     what = f"{thrown.type}: {said}" if said else thrown.type
     return f"{what} in {where.function or where.module}" if where is not None else what
