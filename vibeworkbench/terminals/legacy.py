@@ -19,6 +19,7 @@ from vibeworkbench.terminals.ring import Chunk
 
 _SETUP = text_frame(b'["setup",{}]')
 _DISCONNECT = text_frame(b'["disconnect",1]')
+_ENDED = 1000
 
 
 class Wire(Protocol):
@@ -26,6 +27,10 @@ class Wire(Protocol):
 
     def write(self, frame: bytes) -> asyncio.Future[None] | None:
         """The frame goes out after those before it; the future is done when the kernel has it, ``None``: it has."""
+        ...
+
+    def tell(self, frame: bytes) -> None:
+        """As ``write``, for frames whose fate nobody follows."""
         ...
 
     def close(self, code: int, reason: str) -> None:
@@ -64,11 +69,12 @@ class TerminadoLink:
         """What such a member can be told is on its way."""
         kind = message.get("type")
         if kind == "hello":
-            self._wire.write(_SETUP)
+            self._wire.tell(_SETUP)
         elif kind == "exit":
-            self._wire.write(_DISCONNECT)
+            self._wire.tell(_DISCONNECT)
+            self.close(_ENDED, "the shell has ended")  # as terminado does, and nothing of how it ended is output
         elif (said := notice_of(message)) is not None:
-            self._wire.write(stdout_frame(f"\r\n\x1b[2m[{said}]\x1b[0m\r\n"))
+            self._wire.tell(stdout_frame(f"\r\n\x1b[2m[{said}]\x1b[0m\r\n"))
 
 
 def notice_of(message: Mapping[str, Any]) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,6 +24,8 @@ from vibeworkbench.web.roles import Caller
 
 MEMBER_ID_LENGTH = 64
 REPLACED = 4408
+SETTLES_WITHIN_S = 2.0
+"""How long whoever opens a terminal waits for more than that it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Terminal:
         self.texts = TextFrames()
         self.active_at = around.clock()
         self.attempt = 0
+        self._settled = asyncio.Event()
         self._around = around
         self._members: dict[str, Membership] = {}
         self.room = TerminalRoom(
@@ -102,7 +107,7 @@ class Terminal:
             recording=Watched(recording, self._printed),
             settings=around.settings,
             size=definition.size,
-            changed=lambda: around.changed(self),
+            changed=self._changed,
         )
 
     @property
@@ -119,6 +124,17 @@ class Terminal:
     def members(self) -> list[Membership]:
         """Who is connected."""
         return list(self._members.values())
+
+    def _changed(self) -> None:
+        if self.room.hop.state is not HopState.connecting:
+            self._settled.set()
+        self._around.changed(self)
+
+    async def settled(self) -> None:
+        """Its first connection is there, or has failed, or takes long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLES_WITHIN_S):
+                await self._settled.wait()
 
     def ended(self) -> Exit | None:
         """How its shell ended, as far as the room knows; an upstream that has been given up ended it for us."""

@@ -219,6 +219,7 @@ class Terminals:
             await self._forget(terminal)
             raise
         terminal.room.start()
+        await terminal.settled()
         self._note("terminal-opened", by, f"{definition.terminal_id} {definition.kind}")
         self._tell()
 
