@@ -94,6 +94,12 @@ def masked_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def may_hold_secrets(text: str) -> bool:
+    """Whether ``SUSPECT`` may be found: sooner than by ``re`` in any text, and than by RE2 in a short one."""
+    lowered = text.lower()
+    return any(sign in lowered for sign in _SIGNS) or ("://" in lowered and "@" in lowered)
+
+
 def secrets_in(text: str) -> list[tuple[int, int]]:
     """Where ``masked`` finds secrets: spans from and to, in order, none touching another."""
     lowered = text.lower()
@@ -117,10 +123,15 @@ def well_known_at_the_beginning(text: str) -> int:
 
 
 _NAME_SIGNS = (
-    *("passw", "passphrase", "pwd", "secret", "token", "api", "access", "private", "auth", "credential"),
-    *("session", "cookie", "dsn", "signature"),
+    *("passw", "passphrase", "pwd", "secret", "token", "credential", "cookie", "dsn", "signature"),
+    *(f"{word}{joint}key" for word in ("api", "access", "private", "auth") for joint in ("", "_", "-")),
+    *(f"session{joint}id" for joint in ("", "_", "-")),
 )
-_KNOWN_SIGNS = ("_", "glpat-", "sk-", "xox", "akia", "asia", "aiza", "pypi-", "eyj")
+_KNOWN_SIGNS = (
+    *("ghp_", "gho_", "ghu_", "ghr_", "ghs_", "github_pat_", "glpat-", "sk-", "xox", "akia", "asia", "aiza", "hf_"),
+    *("npm_", "pypi-", "eyj"),
+)
+_SIGNS = (*_NAME_SIGNS, *_KNOWN_SIGNS, "authorization", "bearer", "basic", "-----begin")
 _SPANS: tuple[tuple[tuple[str, ...], re.Pattern[str], int | None], ...] = (
     (("-----begin",), _KEY_BLOCK, None),
     (_KNOWN_SIGNS, _KNOWN, None),

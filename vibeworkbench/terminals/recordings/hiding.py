@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vibeworkbench.masking import MASK, SUSPECT, secrets_in, well_known_at_the_beginning
+from vibeworkbench.masking import MASK, SUSPECT, may_hold_secrets, secrets_in, well_known_at_the_beginning
 from vibeworkbench.terminals.recordings.controls import (
     has_controls,
     joined,
@@ -31,6 +31,9 @@ LONGEST_LINE = 65_536
 REMEMBERED = 16_384
 _REACH = 1_024
 """Nothing that is no secret yet becomes one after so many characters: a URL's credentials are the longest."""
+
+_SHORT = 8_192
+"""RE2 needs half a millisecond to read its pattern; less text than this is searched sooner without it."""
 
 _SIGN = SUSPECT.replace(r"\b", "")  # what stands before a word may be a sequence
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?!.*-----END)")
@@ -129,7 +132,8 @@ class Hiding:
             self._in_key = _KEY_BEGINS.search(stripped(line)) is not None
             yield MASK + line[len(line.rstrip("\r\n")) :]
         else:
-            yield self._piece(line, given, len(line))
+            spans = self._spans(line) if suspicious else []
+            yield "".join(self._parts(line, given, len(line), spans))
 
     def _key_line(self, line: str) -> Iterator[str]:
         read = stripped(line)
@@ -168,7 +172,8 @@ class Hiding:
 
     def _suspicious(self, texts: list[str]) -> list[bool]:
         read = [readable(stripped(text)) for text in texts]
-        found: list[bool] = pc.match_substring_regex(pa.array(read, pa.string()), _SIGN).to_pylist()
+        is_short = sum(map(len, read)) < _SHORT
+        found = [may_hold_secrets(text) for text in read] if is_short else _signs_in(read)
         if not self._values:
             return found
         return [known or any(value in text for value in self._values) for known, text in zip(found, read, strict=True)]
@@ -181,6 +186,11 @@ class Hiding:
         starts = [begins.start()] if begins else []
         starts += [start for value in self._values if (start := _begun(value, reading.text)) is not None]
         return min([stop, *(tail + reading.origin(start) for start in starts)])
+
+
+def _signs_in(texts: list[str]) -> list[bool]:
+    found: list[bool] = pc.match_substring_regex(pa.array(texts, pa.string()), _SIGN).to_pylist()
+    return found
 
 
 def _known(text: str, at: int) -> int:
