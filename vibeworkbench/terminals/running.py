@@ -239,13 +239,21 @@ class Watched:
     def __init__(self, recording: Recording, printed: Callable[[int], None]) -> None:
         self._recording = recording
         self._printed = printed
-        self.problem = recording.problem
-        self.lost_bytes = recording.lost_bytes
         self.began = recording.began
         self.resized = recording.resized
         self.marked = recording.marked
         self.ended = recording.ended
         self.close = recording.close
+
+    @property
+    def problem(self) -> str:
+        """Why output is being lost at present."""
+        return self._recording.problem
+
+    @property
+    def lost_bytes(self) -> int:
+        """Output that is not in the recording and should be."""
+        return self._recording.lost_bytes
 
     def output(self, data: bytes, offset: int) -> None:
         """The shell said this."""

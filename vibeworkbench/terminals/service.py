@@ -152,6 +152,8 @@ class Terminals:
             return Part("degraded", self.problem, facts)
         if failures:
             return Part("degraded", "some kinds of upstreams could not be loaded", facts | {"plugins": failures})
+        if self.recordings.problem:
+            return Part("degraded", self.recordings.problem, facts)
         return Part(facts=facts)
 
     def seen_by(self, caller: Caller) -> list[Terminal]:

@@ -102,6 +102,7 @@ async def test_a_disk_that_stands_still_stops_nobody(opened, tmp_path):
         offset += len(line)
     assert kept.waiting_bytes <= WAITING_BYTES + 65_536
     assert kept.problem == "the disk is slower than the terminal"
+    assert recordings.problem == "recording of terminal abc: the disk is slower than the terminal"
     released.set()
     lines = await downloaded(recordings, "abc")
     kept.output(b"back\n", offset)

@@ -54,6 +54,12 @@ class Recordings:
             recording.close()
         await asyncio.to_thread(self._writer.stop)
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with one of those that are open, in words for people; empty where nothing is."""
+        said = (f"recording of terminal {name}: {each.problem}" for name, each in self._open.items() if each.problem)
+        return next(said, "")
+
     def of(self, terminal_id: str, *, title: str = "") -> Recording:
         """The recording of a terminal, which goes on where it ended if there is one.
 
@@ -63,6 +69,7 @@ class Recordings:
         """
         if terminal_id in self._open:
             self._open[terminal_id].close()
+        self._open = {name: each for name, each in self._open.items() if not each.is_closed}
         track = Track(self._folder_of(terminal_id), self._bounds, self._values, title)
         recording = self._open[terminal_id] = DiskRecording(self._writer, terminal_id, track)
         return recording

@@ -236,7 +236,7 @@ class Track:
             self._untold_bytes += max(0, position.offset - before.offset)
 
     def _failed(self, at: float, failed: OSError) -> None:
-        self.problem = f"the recording cannot be written: {(failed.strerror or 'unknown trouble').lower()}"
+        self.problem = f"cannot be written: {(failed.strerror or 'unknown trouble').lower()}"
         self._again_at = at + AGAIN_S
 
     def _append(self, at: float, lines: bytes, position: Position) -> bool:

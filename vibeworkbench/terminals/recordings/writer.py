@@ -126,7 +126,11 @@ class Writer:
 
 
 class DiskRecording:
-    """A terminal's recording as its room has it: all that happens is handed to the writer."""
+    """A terminal's recording as its room has it: all that happens is handed to the writer.
+
+    Attributes:
+        is_closed: Whether nothing is taken any more.
+    """
 
     def __init__(self, writer: Writer, terminal_id: str, track: Track) -> None:
         """Args: who writes, whose recording it is, how it stands in the writer's thread."""
@@ -138,7 +142,7 @@ class DiskRecording:
         self._dropped_bytes = 0
         self._drops = False
         self._head = 0
-        self._is_closed = False
+        self.is_closed = False
         self._hand(self._opened)
 
     @property
@@ -192,10 +196,10 @@ class DiskRecording:
 
     def close(self) -> None:
         """Nothing follows; what came is on its way to the disk."""
-        if not self._is_closed:
+        if not self.is_closed:
             at, head = self._writer.clock.now(), self._head
             self._hand(lambda: self._track.missed(at, head))
-            self._is_closed = True
+            self.is_closed = True
             self._writer.do(self._ended)
 
     def _opened(self) -> None:
@@ -208,7 +212,7 @@ class DiskRecording:
 
     def _hand(self, order: Callable[[], None], count: int = _EVENT_BYTES) -> None:
         """Small events are given even where output no longer is, up to twice the limit."""
-        if self._is_closed or self.waiting_bytes > 2 * WAITING_BYTES:
+        if self.is_closed or self.waiting_bytes > 2 * WAITING_BYTES:
             return
         self._given_bytes += count
 
