@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 import signal
 import socket
+import struct
 import time
 from collections.abc import Callable
 
@@ -43,12 +44,15 @@ UNSENT_BYTES = OUTPUT_BYTES
 """Output that may wait in the ring for the attached workbench before the shell is read no further."""
 GATHER_S = 0.001
 """Under flood, output is gathered for so long before it is sent."""
-LOOK_S = 5.0
+LOOK_S = 2.0
 """Interval at which the holder looks whether its socket still is there."""
-FIRST_S = 30.0
+FIRST_S = 60.0
 """Whoever had the holder started has so long to attach."""
-DRAIN_S = 1.0
-"""After the shell's end, processes that still have its terminal open are listened to for so long."""
+QUIET_S = 0.2
+"""After the shell's end its terminal is read until nothing has come for so long, if processes have it open still: the
+system has hung them up, so that they print no more, but what they printed before may be on its way."""
+DRAIN_S = 2.0
+"""It is read for so long at most."""
 VISITORS = 8
 """Most connections that have not attached."""
 
@@ -79,8 +83,8 @@ class Holder:
         self._is_over = False
         self._ending: Ending | None = None
         now = time.monotonic()
-        self._drain_until = now
-        self._lonely_until = now + max(survive_s, FIRST_S)
+        self._drain_until = self._quiet_at = now
+        self._lonely_until = now + FIRST_S
         self._look_at = now
         self._flushed_at = now
         self._poll = select.poll()
@@ -146,7 +150,7 @@ class Holder:
         if self._peer and self._peer.is_behind() and not self._peer.is_full:
             until = min(until, self._flushed_at + GATHER_S)
         if self._exit is not None and not self._is_drained:
-            until = min(until, self._drain_until)
+            until = min(until, self._drain_until, self._quiet_at)
         if self._ending:
             until = min(until, self._ending.next_at())
         return max(0.0, until - time.monotonic()) * 1_000
@@ -164,6 +168,7 @@ class Holder:
                 self._input.clear()
                 return
             self._ring.put(count)
+            self._quiet_at = time.monotonic() + QUIET_S
 
     def _type(self) -> None:
         while self._input:
@@ -185,6 +190,7 @@ class Holder:
         groups = self._shell.groups()
         self._exit = self._shell.exit_code()
         if self._exit is not None:
+            self._quiet_at = time.monotonic() + QUIET_S
             self._drain_until = time.monotonic() + DRAIN_S
             send(groups, signal.SIGHUP)
             send(groups, signal.SIGCONT)
@@ -207,7 +213,10 @@ class Holder:
 
     def _hear(self, peer: Peer) -> None:
         for kind, body in peer.asked():
-            self._do(peer, kind, body)
+            try:
+                self._do(peer, kind, body)
+            except (struct.error, OSError, ValueError):
+                peer.is_open = False  # what it said means nothing, and must not end the shell
         if peer.is_open:
             return
         peer.close()
@@ -276,7 +285,7 @@ class Holder:
                 self._wish_end()
         if self._peer is None and now >= self._lonely_until:
             self._wish_end()
-        if self._exit is not None and now >= self._drain_until:
+        if self._exit is not None and now >= min(self._drain_until, self._quiet_at):
             self._is_drained = True
         if self._ending:
             self._end(self._ending, now)

@@ -9,6 +9,7 @@ import signal
 import struct
 import termios
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 AGAIN = -1
@@ -101,7 +102,8 @@ class Shell:
     def resize(self, rows: int, cols: int) -> None:
         """The terminal has this size, and its programs were told."""
         self.rows, self.cols = rows, cols
-        _set_size(self.terminal, rows, cols)
+        with suppress(OSError):  # the program has ended
+            _set_size(self.terminal, rows, cols)
 
     def exit_code(self) -> int | None:
         """The program's exit code, 128 + n where signal n ended it; ``None`` while it runs.

@@ -80,12 +80,12 @@ class HeldConnection:
         """
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.setblocking(False)
+        connection = cls(link)
         try:
             await asyncio.get_running_loop().sock_connect(link, os.fsencode(path))
-            connection = cls(link)
             await connection._greeted()
         except BaseException:
-            link.close()
+            connection._finish()
             raise
         return connection
 
@@ -163,11 +163,11 @@ class HeldConnection:
     async def _readable(self) -> None:
         if self._reading is None:
             self._reading = self._loop.create_future()
-            self._loop.add_reader(self._link, self._wake)
+            self._loop.add_reader(self._link.fileno(), self._wake)
         await asyncio.shield(self._reading)
 
     def _wake(self) -> None:
-        self._loop.remove_reader(self._link)
+        self._loop.remove_reader(self._link.fileno())
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.set_result(None)
@@ -228,9 +228,9 @@ class HeldConnection:
             self._is_deaf = True  # what it said before it left is still to be read
             self._outgoing.clear()
         if self._outgoing:
-            self._loop.add_writer(self._link, self._flush)
+            self._loop.add_writer(self._link.fileno(), self._flush)
         else:
-            self._loop.remove_writer(self._link)
+            self._loop.remove_writer(self._link.fileno())
         self._move()
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
@@ -249,6 +249,6 @@ class HeldConnection:
         if not self._has_ended:
             self._has_ended = True
             self._wake()
-            self._loop.remove_writer(self._link)
+            self._loop.remove_writer(self._link.fileno())
             self._link.close()
             self._move()
