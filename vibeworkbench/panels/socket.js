@@ -109,7 +109,7 @@ export class Room {
    * @returns {boolean} Whether it is on its way; without a WebSocket it is not.
    */
   send(message) {
-    if (!this.#joined || this.#socket === null) return false;
+    if (!this.#joined || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }

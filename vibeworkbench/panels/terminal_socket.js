@@ -128,7 +128,7 @@ export class TerminalSocket {
    * @returns {boolean} Whether it is on its way.
    */
   send(message) {
-    if (!this.#joined || this.#socket === null) return false;
+    if (!this.#joined || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
@@ -138,7 +138,7 @@ export class TerminalSocket {
    * @returns {boolean} Whether they are on their way; they are not kept otherwise.
    */
   type(bytes) {
-    if (!this.#joined || this.#socket === null) return false;
+    if (!this.#joined || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(bytes);
     return true;
   }
