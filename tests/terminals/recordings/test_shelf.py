@@ -59,10 +59,10 @@ async def test_a_recording_is_read_back_while_it_grows(opened):
     kept = recordings.of("abc", title="Build")
     kept.began("shell", SIZE)
     kept.output(f"it is {SECRET}\n".encode(), 0)
-    kept.marked("ada drives")
+    kept.marked("ada drives, token=abcdef")
     header, *events = await downloaded(recordings, "abc")
     assert (header["version"], header["title"], header["term"]["rows"]) == (3, "Build", 24)
-    assert [event[1:] for event in events] == [["o", "it is •••\n"], ["m", "ada drives"]]
+    assert [event[1:] for event in events] == [["o", "it is •••\n"], ["m", "ada drives, token=•••"]]
     kept.output(b"more\n", 28)
     kept.ended(Exit(0))
     assert (await downloaded(recordings, "abc"))[-2:] == [[pytest.approx(0, abs=60), "o", "more\n"], [0, "x", "0"]]

@@ -46,7 +46,8 @@ class Track:
         self.shell = ""
         self.head = 0
         self._segments = Segments(folder, bounds)
-        self._title = title
+        self._values = tuple(values)
+        self._title = self._hidden(title)
         self._hiding = Hiding(values)
         self._decoding = Decoding()
         self._before: bytes | None = None
@@ -127,14 +128,14 @@ class Track:
         """A marker stands here."""
         self._ready(at)
         self._settle()
-        self._event(at, MARK, label)
+        self._event(at, MARK, self._hidden(label))
 
     def ended(self, at: float, end: Exit) -> None:
         """The shell ended, and all it said is written."""
         self._ready(at)
         self._finish(at)
         if end.reason:
-            self._event(at, MARK, end.reason)
+            self._event(at, MARK, self._hidden(end.reason))
         self._event(at, EXIT, str(0 if end.code is None else end.code))
         self.write(at)
 
@@ -180,6 +181,11 @@ class Track:
     def _shown(self, at: float, text: str) -> None:
         if text:
             self._event(at, OUTPUT, readable(text))
+
+    def _hidden(self, label: str) -> str:
+        """What people and programs say of a terminal holds secrets too: why it is held, what an upstream answered."""
+        hiding = Hiding(self._values)
+        return hiding.add(label) + hiding.ended()
 
     def _event(self, at: float, code: str, text: str) -> None:
         now_ms = max(self._last_ms, int(at * 1000))
