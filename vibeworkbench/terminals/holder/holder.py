@@ -117,8 +117,8 @@ class Holder:
             if each is not None and ready.get(each.fileno, 0) & ~select.POLLOUT:
                 self._hear(each)
         now = time.monotonic()
-        self._tell(now)
         self._keep_time(now)
+        self._tell(now)
 
     # What is waited for
 
