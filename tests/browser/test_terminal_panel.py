@@ -1,0 +1,291 @@
+"""The terminal panel in a real Chromium before a real server: one types, others watch, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import ROOT, Reader, publish
+from tests.patience import LONG_S
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(LONG_S)]
+
+NOTEBOOK = ROOT / "notebooks" / "dashboards" / "terminals.ipynb"
+HOST = """async ([terminal, light]) => {
+  Object.assign(document.body.dataset, { vibeworkbenchBaseUrl: "/", jpThemeLight: light });
+  const el = document.createElement("div");
+  document.body.replaceChildren(el);
+  const given = { title: "Terminals", height: "", read_only: false, terminal };
+  const model = { get: (name) => given[name], on() {}, off() {} };
+  window.undo = (await import("/static/vibeworkbench/terminal.js")).default.render({ model, el });
+}"""
+"""What JupyterLab and Voila are to a panel, without their weight; Lab has a test of its own below."""
+
+FULL_SCREEN = """
+import curses
+
+def main(screen):
+    curses.curs_set(0)
+    keys = ""
+    while True:
+        rows, columns = screen.getmaxyx()
+        screen.erase()
+        screen.addstr(0, 0, f"board {columns}x{rows}", curses.A_REVERSE)
+        screen.addstr(rows - 2, 2, f"keys: {keys}")
+        screen.refresh()
+        key = screen.getch()
+        if key == ord("q"):
+            return
+        keys = (keys + chr(key))[-20:] if 32 <= key < 127 else keys
+
+curses.wrapper(main)
+"""
+COUNTING = """
+import sys, time
+for number in range(int(sys.argv[1])):
+    print(f"number {number:06d} " + "\\u00e9x" * 20, flush=True)
+    time.sleep(0.002)
+print("all told", flush=True)
+"""
+READING = """
+import hashlib, os, sys, termios, tty
+before = termios.tcgetattr(0)
+tty.setraw(0)
+print("reads", flush=True)
+said, left = hashlib.sha256(), int(sys.argv[1])
+while left:
+    some = os.read(0, min(left, 65536))
+    said.update(some)
+    left -= len(some)
+termios.tcsetattr(0, termios.TCSADRAIN, before)
+print("got", said.hexdigest()[:20], flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(start_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A server with the terminals page, some programs, and shells that end with it."""
+    data = tmp_path_factory.mktemp("data")
+    shutil.copy(NOTEBOOK, data)
+    for name, text in {"board": FULL_SCREEN, "counting": COUNTING, "reading": READING}.items():
+        (data / f"{name}.py").write_text(text)
+    started = start_server("[terminals]\nsurvive_s = 0\n", data=data)
+    publish(started, notebook="terminals.ipynb", interactive=True)
+    return started
+
+
+@pytest.fixture
+def terminal(server: Any) -> Any:
+    """A terminal with a shell that knows where the programs are; it ends with the test."""
+    shell = {"kind": "local", "command": ["/bin/sh"], "cwd": str(server.data), "env": {"PS1": "ready> "}}
+    with server.http() as admin:
+        made = admin.post("api/terminals", json={"upstream": shell, "name": "Common"})
+        assert made.status_code == 201, made.text
+        yield made.json()["terminalId"]
+        admin.delete(f"api/terminals/{made.json()['terminalId']}")
+
+
+def granted(server: Any, terminal: str, role: str, right: str = "") -> str:
+    """The text of a new token of this role, with this right on the terminal."""
+    with server.http() as admin:
+        made = admin.post("api/tokens", json={"role": role, "name": f"{role} {right}", "scope": []}).json()
+        if right:
+            grant = {"identity": f"token:{made['id']}", "right": right}
+            answer = admin.put(f"api/terminals/{terminal}/members", json=grant)
+            assert answer.is_success, answer.text
+    return str(made["token"])
+
+
+@dataclass
+class Heard:
+    """What one page got and sent on terminals' sockets.
+
+    Attributes:
+        bytes: Offset → the byte that came for it.
+        doubled: Offsets that came twice with another byte.
+        typed: What was sent as input.
+        said: Control messages that were sent, by type.
+    """
+
+    bytes: dict[int, int] = field(default_factory=dict)
+    doubled: int = 0
+    typed: list[bytes] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def listen(self, page: Any) -> Heard:
+        """From now on."""
+        page.on("websocket", self._opened)
+        return self
+
+    def _opened(self, socket: Any) -> None:
+        if "terminal-server" not in socket.url:
+            return
+        at = [0]
+
+        def received(frame: str | bytes) -> None:
+            if isinstance(frame, str):
+                message = json.loads(frame)
+                if message["type"] == "sync":
+                    at[0] = message["offset"]
+                return
+            for byte in frame:
+                self.doubled += at[0] in self.bytes
+                self.bytes[at[0]] = byte
+                at[0] += 1
+
+        def sent(frame: str | bytes) -> None:
+            if isinstance(frame, str):
+                self.said.append(json.loads(frame)["type"])
+            else:
+                self.typed.append(frame)
+
+        socket.on("framereceived", received)
+        socket.on("framesent", sent)
+
+
+async def opened(reader: Any, server: Any, terminal: str, *, token: str = "", **how: Any) -> Reader:
+    """Somebody with the terminal before them, where typing is possible."""
+    light = how.pop("light", "true")
+    person: Reader = await reader(server, how.pop("url", None), token, **how)
+    await person.page.goto(
+        f"{person.url}vibeworkbench/dashboards?token={person.token}"
+    )  # the cookie vouches from now on
+    await person.page.goto(f"{person.url}static/vibeworkbench/terminal.js")  # a page of the server with nothing on it
+    await person.page.evaluate(HOST, [terminal, light])
+    await person.page.locator(".xterm-rows").wait_for()
+    return person
+
+
+async def watching(reader: Any, server: Any, terminal: str, *, token: str = "", **how: Any) -> Reader:
+    """Somebody with the terminal before them on the published page."""
+    person: Reader = await reader(server, token=token or granted(server, terminal, "viewer", "watch"), **how)
+    await person.page.goto(f"{person.url}vibeworkbench/dashboards/terminals?token={person.token}&terminal={terminal}")
+    await person.page.locator(".xterm-rows").wait_for()
+    return person
+
+
+def rows(person: Reader) -> Any:
+    """What stands on the person's screen."""
+    return person.page.locator(".xterm-rows")
+
+
+async def type_in(person: Reader, text: str) -> None:
+    """The person types it and Enter."""
+    await person.page.locator(".xterm-helper-textarea").focus()
+    await person.page.keyboard.type(text)
+    await person.page.keyboard.press("Enter")
+
+
+def run(program: str, *arguments: object) -> str:
+    """The command that runs one of the programs."""
+    return " ".join([sys.executable, f"{program}.py", *map(str, arguments)])
+
+
+async def test_one_types_in_full_screen_programs_while_another_watches(reader: Any, server: Any, terminal: str) -> None:
+    """Who watches sees every key, in the size of who types; whatever they press stays in their browser."""
+    driver = await opened(reader, server, terminal)
+    viewer = await reader(
+        server, token=granted(server, terminal, "viewer", "watch"), viewport={"width": 700, "height": 700}
+    )
+    heard = Heard().listen(viewer.page)
+    address = f"{viewer.url}vibeworkbench/dashboards/terminals?token={viewer.token}&terminal={terminal}"
+    await viewer.page.goto(address)
+    await expect(viewer.page.locator(".vw-watching")).to_contain_text("for reading")
+    await type_in(driver, run("board"))
+    await expect(rows(viewer)).to_contain_text("board")
+    size = await driver.page.locator(".vw-tty-foot").inner_text()
+    assert size.split()[0].replace("\u00d7", "x") in await rows(viewer).inner_text()
+    await driver.page.keyboard.type("hello")
+    await expect(rows(viewer)).to_contain_text("keys: hello")
+
+    await viewer.page.locator(".xterm-helper-textarea").focus()
+    await viewer.page.keyboard.type("intruder")
+    await viewer.page.keyboard.press("Control+C")
+    await driver.page.keyboard.type(" again")
+    await expect(rows(viewer)).to_contain_text("keys: hello again")
+    await driver.page.keyboard.type("q")
+    await expect(rows(viewer)).to_contain_text("ready>")
+    assert heard.typed == []
+    assert set(heard.said) <= {"ack", "ping", "resume"}
+
+    if shutil.which("vim"):
+        await type_in(driver, "vim -u NONE -N draft.txt")
+        await expect(rows(viewer)).to_contain_text("draft.txt")
+        await driver.page.keyboard.type("iwritten together")
+        await driver.page.keyboard.press("Escape")
+        await expect(rows(viewer)).to_contain_text("written together")
+        await type_in(driver, ":wq")
+        await expect(rows(viewer)).to_contain_text("ready>")
+        assert (server.data / "draft.txt").read_text() == "written together\n"
+
+
+async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
+    reader: Any, server: Any, terminal: str, network_to: Callable[[Any], Any]
+) -> None:
+    """The way of one is cut while a program prints; both hops say how they stand."""
+    network = await network_to(server)
+    cut: Reader = await reader(server, network.url, granted(server, terminal, "viewer", "watch"))
+    heard = Heard().listen(cut.page)
+    await cut.page.goto(f"{cut.url}vibeworkbench/dashboards/terminals?token={cut.token}&terminal={terminal}")
+    await cut.page.locator(".xterm-rows").wait_for()
+    driver = await opened(reader, server, terminal)
+    own = cut.page.locator("[data-hop=you]")
+    await expect(own).to_contain_text("connected")
+    await type_in(driver, run("counting", 3000))
+    await expect(rows(cut)).to_contain_text("number 0000")
+    cut.network_is_cut = True
+    network.cut()
+    await expect(own).to_contain_text("attempt 2")
+    network.mend()
+    await expect(own).to_contain_text("connected")
+    await expect(rows(cut)).to_contain_text("all told")
+    await expect(rows(driver)).to_contain_text("all told")
+    said = bytes(heard.bytes[at] for at in sorted(heard.bytes))
+    assert (min(heard.bytes), max(heard.bytes)) == (0, len(said) - 1)
+    assert heard.doubled == 0
+    for number in range(3000):
+        assert said.count(f"number {number:06d}".encode()) == 1
+
+
+async def test_the_keyboard_and_the_program_change_hands(reader: Any, server: Any, terminal: str) -> None:
+    """Asked for, kept, handed over; held with why, and let go on; what cannot be typed is said."""
+    owner = await opened(reader, server, terminal)
+    other = await opened(reader, server, terminal, token=granted(server, terminal, "operator"))
+    await expect(owner.page.locator(".vw-driver")).to_contain_text("You have the keyboard")
+    await other.page.locator(".xterm-helper-textarea").focus()
+    await other.page.keyboard.type("x")
+    await expect(other.page.locator(".vw-notice")).to_contain_text("has the keyboard")
+    await other.page.get_by_role("button", name="Ask for it").click()
+    await owner.page.get_by_role("button", name="Keep it").click()
+    await expect(other.page.get_by_role("button", name="Ask for it")).to_be_visible()
+    await other.page.get_by_role("button", name="Ask for it").click()
+    await owner.page.get_by_role("button", name="Hand it over").click()
+    await expect(other.page.locator(".vw-driver")).to_contain_text("You have the keyboard")
+    await type_in(other, "echo from the $((1 + 1))nd")
+    await expect(rows(owner)).to_contain_text("from the 2nd")
+
+    await other.page.get_by_role("button", name="Hold the program, for everybody").click()
+    await other.page.get_by_label("Why").fill("let us look")
+    await other.page.get_by_role("button", name="Hold it").click()
+    await expect(owner.page.locator(".vw-tty-held")).to_contain_text("let us look")
+    await other.page.locator(".xterm-helper-textarea").focus()
+    await other.page.keyboard.type("y")
+    await expect(other.page.locator(".vw-notice")).to_contain_text("held")
+    await owner.page.get_by_role("button", name="Let it go on").click()
+    await expect(other.page.locator(".vw-tty-held")).to_have_count(0)
+
+    with server.http() as admin:
+        task = {"taskId": "t7", "reason": "it drops a table", "reviewId": "r1"}
+        admin.post(f"api/terminals/{terminal}/hil", json={**task, "state": "review"}).raise_for_status()
+        await expect(owner.page.locator(".vw-tty-hil")).to_contain_text("it drops a table")
+        await expect(owner.page.get_by_role("link", name="Open the review")).to_have_attribute("href", re.compile("r1"))
+        admin.post(f"api/terminals/{terminal}/hil", json={**task, "state": "resumed"}).raise_for_status()
+    await expect(owner.page.locator(".vw-tty-hil")).to_have_count(0)
