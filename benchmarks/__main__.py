@@ -12,8 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-NAMES = ("fanout", "ingest", "logs", "mining", "resume", "scan", "viewers")
+NAMES = ("fanout", "ingest", "logs", "mining", "resume", "scan", "terminals", "viewers")
 WITH_DATA = ("logs", "mining")
+WITH_FULL = ("terminals",)
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -32,22 +33,23 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run, of {', '.join(NAMES)}; all when none")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each figure; the median is reported")
     parser.add_argument("--data", type=Path, metavar="DIR", help="labelled logs for logs, mining: a folder for each")
+    parser.add_argument("--full", action="store_true", help="more of it, and longer: terminals")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
     missed = 0
     for name in arguments.names or NAMES:
-        figures = _run(name, arguments.repeats, arguments.data)
+        figures = _run(name, arguments.repeats, arguments.data, full=arguments.full)
         print(section(name, figures), flush=True)
         missed += sum(not promise["met"] for promise in figures["reached"])
     PAGE.write_text(page(), "utf-8")
     return 1 if missed else 0
 
 
-def _run(name: str, repeats: int, data: Path | None) -> dict[str, Any]:
+def _run(name: str, repeats: int, data: Path | None, *, full: bool) -> dict[str, Any]:
     print(f"bench {name} runs, it takes some minutes …", file=sys.stderr, flush=True)
-    given = {"data": data} if name in WITH_DATA else {}
+    given: dict[str, Any] = {"data": data} if name in WITH_DATA else {"full": full} if name in WITH_FULL else {}
     figures: dict[str, Any] = import_module(f"benchmarks.{name}").measured(repeats=repeats, **given)
     about = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

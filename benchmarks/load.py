@@ -36,7 +36,7 @@ def masked(data: bytes) -> bytes:
     return bytes((0x81, 0x80 | 126)) + length.to_bytes(2, "big") + b"\0\0\0\0" + data
 
 
-def connected(port: int, path: str, token: str = "") -> tuple[socket.socket, bytes]:
+def connected(port: int, path: str, token: str = "", *, protocol: str = "") -> tuple[socket.socket, bytes]:
     """A socket after the WebSocket handshake, and what the server had sent behind its answer."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -51,6 +51,8 @@ def connected(port: int, path: str, token: str = "") -> tuple[socket.socket, byt
     ]
     if token:
         lines.append(f"Authorization: token {token}")
+    if protocol:
+        lines.append(f"Sec-WebSocket-Protocol: {protocol}")
     connection.sendall("\r\n".join((*lines, "", "")).encode())
     answer = b""
     while b"\r\n\r\n" not in answer:

@@ -40,7 +40,7 @@ class Server:
 
     def cpu_s(self) -> float:
         """User and system CPU seconds of the process and all that it started."""
-        return sum(_cpu_s(each.pid) for each in self._tree())
+        return sum(cpu_s_of(each.pid) for each in self._tree())
 
     def rss_bytes(self) -> int:
         """Resident memory of the process and all that it started."""
@@ -55,7 +55,7 @@ class Server:
 
         Source: proc(5), /proc/pid/smaps_rollup.
         """
-        return sum(_pss_bytes(each.pid) for each in self._tree())
+        return sum(pss_bytes_of(each.pid) for each in self._tree())
 
     def settled_pss_bytes(self) -> int:
         """The same, once it no longer moves (or after ``SETTLE_LIMIT_S``): the median of the last looks."""
@@ -73,7 +73,8 @@ class Server:
         return [root, *root.children(recursive=True)]
 
 
-def _pss_bytes(pid: int) -> int:
+def pss_bytes_of(pid: int) -> int:
+    """Proportional set size of one process."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -81,8 +82,8 @@ def _pss_bytes(pid: int) -> int:
     return 0
 
 
-def _cpu_s(pid: int) -> float:
-    """To the nanosecond, where /proc/pid/stat counts in hundredths of a second.
+def cpu_s_of(pid: int) -> float:
+    """CPU seconds of one process, to the nanosecond, where /proc/pid/stat counts in hundredths of a second.
 
     Source: clock_getcpuclockid(3), which makes the clock's id of the process id in this way.
     """

@@ -221,8 +221,8 @@ class JoinedTerminal:
                 self._changed.notify_all()
             self._call_back(self._on_state, self.state)
 
-    def _came(self, data: bytes, is_picture: bool) -> None:
-        fresh = self._fresh(data, is_picture)
+    def _came(self, data: bytes) -> None:
+        fresh = self._fresh(data)
         with self._changed:
             if fresh:
                 self._unread.append(fresh)
@@ -230,13 +230,12 @@ class JoinedTerminal:
                 self._changed.notify_all()
         self._parsed()
 
-    def _fresh(self, data: bytes, is_picture: bool) -> bytes:
+    def _fresh(self, data: bytes) -> bytes:
         """The bytes without those that came before we joined."""
         if not self._is_past:
             return data
-        if is_picture:
-            return b""
-        past = max(0, (self._past_until or 0) - (self.offset - len(data)))
+        past_until = max(self._past_until or 0, self._membership.stream.whole_at)
+        past = max(0, past_until - (self.offset - len(data)))
         self._is_past = past >= len(data)
         return data[past:]
 

@@ -35,7 +35,7 @@ class TerminalMembership:
 
     Attributes:
         place: The terminal's room.
-        output: Gets bytes of the terminal, in order, each once; and whether they are a picture of the screen instead.
+        output: Gets bytes of the terminal, in order, each once.
         hear: Gets every control message, once the state is what it says.
         show: Gets the state at every change of the connection.
         timing: All intervals.
@@ -44,7 +44,7 @@ class TerminalMembership:
     """
 
     place: Place
-    output: Callable[[bytes, bool], None]
+    output: Callable[[bytes], None]
     hear: Callable[[Mapping[str, Any]], None]
     show: Callable[[TerminalState], None]
     timing: Timing = field(default_factory=Timing)
@@ -125,11 +125,9 @@ class TerminalMembership:
             return Lost(1006, "the connection was lost")
 
     def _bytes(self, data: bytes) -> None:
-        picture, fresh = self.stream.take(data)
-        if picture:
-            self.output(picture, True)
+        fresh = self.stream.take(data)
         if fresh:
-            self.output(fresh, False)
+            self.output(fresh)
 
     def _control(self, message: Mapping[str, Any], socket: ClientConnection) -> None:
         stream = self.stream
@@ -142,7 +140,7 @@ class TerminalMembership:
                 stream.synced(
                     int(message.get("offset") or 0),
                     continues=message.get("kind") == "resume",
-                    picture=int(message.get("pictureBytes") or 0),
+                    whole_at=int(message.get("until") or 0),
                 )
                 self._acks = Acks(stream.parsed)
             case "skip":

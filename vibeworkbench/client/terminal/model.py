@@ -200,18 +200,19 @@ class Stream:
         received: Offset of the next byte that comes; ``None`` before the first ``sync``.
         parsed: Offset up to which everything was parsed; what a resume names.
         skipped_bytes: What the server left out because we fell behind.
+        whole_at: Where the snapshot ends that we are getting: before that there is nothing to resume from.
     """
 
     epoch: str = ""
     received: int | None = None
     parsed: int = 0
     skipped_bytes: int = 0
-    _picture: int = 0
+    whole_at: int = 0
     _known: int = 0
 
     def resume(self) -> dict[str, Any] | None:
         """What a client that comes back says first; ``None`` when it has nothing yet."""
-        if self.received is None or not self.epoch:
+        if self.received is None or self.received < self.whole_at or not self.epoch:
             return None
         return {"type": "resume", "epoch": self.epoch, "offset": self.received}
 
@@ -223,29 +224,27 @@ class Stream:
         self.epoch, self.received, self.parsed = epoch, None, 0
         return is_other
 
-    def synced(self, offset: int, *, continues: bool = False, picture: int = 0) -> None:
+    def synced(self, offset: int, *, continues: bool = False, whole_at: int = 0) -> None:
         """The next bytes start at ``offset``.
 
         Args:
-            offset: Of the first byte after the picture.
+            offset: Of the first byte.
             continues: Whether they continue what we have, so that those that we have already are known.
-            picture: How many bytes of a picture of the screen, which are not the stream's, come before them.
+            whole_at: Where a snapshot ends, which stands for all before.
         """
-        self._picture = picture
+        self.whole_at = whole_at
         if continues and self.received is not None and offset <= self.received:
             self._known = self.received - offset
         else:
             self._known, self.received, self.parsed = 0, offset, offset
 
-    def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """What of the bytes that came is a picture of the screen, and what is new in the stream."""
-        picture = min(self._picture, len(data))
-        known = min(self._known, len(data) - picture)
-        self._picture -= picture
+    def take(self, data: bytes) -> bytes:
+        """What of the bytes that came we did not have."""
+        known = min(self._known, len(data))
         self._known -= known
-        fresh = data[picture + known :]
+        fresh = data[known:] if known else data
         self.received = (self.received or 0) + len(fresh)
-        return data[:picture], fresh
+        return fresh
 
     def skipped(self, start: int, end: int) -> None:
         """The server has left these bytes out."""
