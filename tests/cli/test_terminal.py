@@ -89,10 +89,10 @@ class Person:
     def __init__(self, arguments: list[str], env: dict[str, str], *, stderr: int | None = None) -> None:
         self.master, slave = pty.openpty()
         self.resize(30, 100)
+        err = slave if stderr is None else stderr
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments], stdin=slave, stdout=slave, stderr=slave if stderr is None else stderr, env=env,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), start_new_session=True,
-        )  # fmt: skip
+            [*COMMAND, *arguments], stdin=slave, stdout=slave, stderr=err, env=env, start_new_session=True
+        )
         os.close(slave)
         self.seen = b""
 

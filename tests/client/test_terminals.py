@@ -87,14 +87,17 @@ def test_ending_a_terminal_is_confirmed(wb):
 
 def test_a_connection_that_is_cut_loses_and_repeats_nothing(server, wb, shell):
     """Ten times, while a program counts."""
-    with proxy_to(server.url) as proxy, connect(proxy.url, server.token) as far:
-        with far.terminal(shell.terminal_id).wait_joined(PATIENCE_S) as watched:
-            shell.send_line("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo n$i; done; echo all")
-            seen = ""
-            for number in range(1, 11):
-                seen += (found := watched.expect(rf"^n{number * 1000}\n", PATIENCE_S)).before + found.match[0]
-                proxy.cut()
-            seen += watched.expect("^all$", PATIENCE_S).before
+    with (
+        proxy_to(server.url) as proxy,
+        connect(proxy.url, server.token) as far,
+        far.terminal(shell.terminal_id).wait_joined(PATIENCE_S) as watched,
+    ):
+        shell.send_line("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo n$i; done; echo all")
+        seen = ""
+        for number in range(1, 11):
+            seen += (found := watched.expect(rf"^n{number * 1000}\n", PATIENCE_S)).before + found.match[0]
+            proxy.cut()
+        seen += watched.expect("^all$", PATIENCE_S).before
     assert [int(word[1:]) for word in seen.split("\n")[1:] if word.startswith("n")] == list(range(1, 20001))
     assert watched.skipped_bytes == 0
 
