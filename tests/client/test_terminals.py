@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import closing
 
 import pytest
 
 from tests.client.proxy import proxy_to
+from tests.client.test_terminal_session import QUICK
 from tests.patience import PATIENCE_S
 from vibeworkbench import connect
+from vibeworkbench.client.api import Api
+from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.errors import ClientError, InputRefused, NotAllowed, NotFound, RoomClosed, TerminalEnded
 from vibeworkbench.client.targets import NotConfirmed
+from vibeworkbench.client.terminal import TerminalSession
 from vibeworkbench.client.terminal.cast import CastEvent, cast_of, without_queries
 from vibeworkbench.client.terminal.values import Terminal, TerminalExit, TerminalGrants, TerminalItems
 from vibeworkbench.client.terminals import upstream_of
@@ -85,12 +90,12 @@ def test_ending_a_terminal_is_confirmed(wb):
         wb.terminals.get(opened.terminal_id)
 
 
-def test_a_connection_that_is_cut_loses_and_repeats_nothing(server, wb, shell):
+def test_a_connection_that_is_cut_loses_and_repeats_nothing(server, shell):
     """Ten times, while a program counts."""
     with (
         proxy_to(server.url) as proxy,
-        connect(proxy.url, server.token) as far,
-        far.terminal(shell.terminal_id).wait_joined(PATIENCE_S) as watched,
+        closing(Api(Address(proxy.url, server.token))) as far,
+        TerminalSession(far, shell.terminal_id, timing=QUICK).wait_joined(PATIENCE_S) as watched,
     ):
         shell.send_line("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo n$i; done; echo all")
         seen = ""
