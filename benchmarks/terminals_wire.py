@@ -127,8 +127,7 @@ class Viewer:
         )
         self._rest, self._known = b"", 0
         if door.is_ours:
-            first = {"type": "resume", "epoch": self.epoch, "offset": self.received} if self.epoch else None
-            self.say(first or {"type": "ping", "id": 0})
+            self.say({"type": "resume", "epoch": self.epoch, "offset": self.received})
         self.connection.setblocking(False)
         self._take(rest)
 

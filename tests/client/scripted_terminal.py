@@ -118,7 +118,7 @@ class TerminalSocket(WebSocketHandler):
         return self.terminal.protocol
 
     def open(self) -> None:
-        """The member is welcomed; one that is new gets the tail at once."""
+        """The member is welcomed."""
         terminal = self.terminal
         self.member_id = self.get_query_argument("_pk")
         hello = {
@@ -132,10 +132,7 @@ class TerminalSocket(WebSocketHandler):
             "upstream": {"state": "connected"},
         }
         self.write_message(json.dumps(hello))
-        if terminal.handshakes.count(self.member_id) == 0:
-            self.sync("tail", terminal.stream)
         terminal.handshakes.append(self.member_id)
-        terminal.sockets.append(self)
         terminal.note()
 
     def sync(self, kind: str, data: bytes) -> None:

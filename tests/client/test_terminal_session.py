@@ -92,14 +92,11 @@ def test_a_connection_that_ends_comes_back_and_goes_on_at_the_next_byte(terminal
         terminal.part(code)
         terminal.wait(lambda: not terminal.sockets or len(terminal.handshakes) > 1)
         terminal.print(b"two ")
-        terminal.wait(lambda: terminal.said("resume"))
+        terminal.wait(lambda: len(terminal.said("resume")) > 1)
         terminal.print(b"three.")
         assert session.expect(r"\.", PATIENCE_S).before == "two three"
-        assert terminal.said("resume")[0] == {
-            "type": "resume",
-            "epoch": "e1",
-            "offset": terminal.said("resume")[0]["offset"],
-        }
+        assert terminal.said("resume")[0] == {"type": "resume", "epoch": "", "offset": 0}
+        assert terminal.said("resume")[1]["epoch"] == "e1"
         assert len(set(terminal.handshakes)) == 1
 
 

@@ -144,7 +144,7 @@ def test_a_grant_lets_somebody_in_and_its_end_sends_them_away(server, wb, shell)
     with connect(server.url, token.token) as ana:
         with pytest.raises((NotFound, NotAllowed)):
             ana.terminals.get(shell.terminal_id)
-        assert wb.terminals.grant(shell.terminal_id, identity, "watch").right == "watch"
+        assert wb.terminals.grant(shell.terminal_id, identity, "watch")[0].right == "watch"
         assert [each.identity for each in wb.terminals.grants(shell.terminal_id)] == [identity]
         with ana.terminal(shell.terminal_id).wait_joined(PATIENCE_S) as watcher:
             assert watcher.state.role == "watcher"
@@ -180,7 +180,7 @@ def test_a_restarted_terminal_has_another_shell(wb, shell):
     epoch = shell.epoch
     shell.send_line("exit")
     shell.wait_ended(PATIENCE_S)
-    wb.terminals.restart(shell.terminal_id)
+    shell.restart(PATIENCE_S)
     shell.expect(r"% $", PATIENCE_S)
     shell.send_line("echo again")
     shell.expect("^again$", PATIENCE_S)

@@ -198,9 +198,9 @@ def grant(ctx: click.Context, *, terminal_id: str, identity: str, right: RightNa
     with workbench(ctx) as found:
         given = found.terminals.grant(terminal_id, identity, right)
     if as_json:
-        emit(given)
+        emit_items(given)
     else:
-        show(Text(f"{safe(given.identity)} may {given.right} terminal {safe(terminal_id)}"))
+        show(Text(f"{safe(identity)} may {right} terminal {safe(terminal_id)}"))
 
 
 @terminal.command()

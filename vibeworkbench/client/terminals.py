@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vibeworkbench.client.api import Api, decoded, segment
+from vibeworkbench.client.api import Api, Page, decoded, segment
 from vibeworkbench.client.errors import ClientError
 from vibeworkbench.client.targets import NotConfirmed
 from vibeworkbench.client.terminal.joined import BUFFER_BYTES
@@ -139,8 +139,8 @@ class Terminals:
         """Who was granted what."""
         return TerminalGrants(self._api.pages(self._members(terminal), TerminalGrant))
 
-    def grant(self, terminal: Terminal | str, identity: str, right: RightName) -> TerminalGrant:
-        """Somebody may watch the terminal, or drive it. A viewer watches, whatever was granted.
+    def grant(self, terminal: Terminal | str, identity: str, right: RightName) -> TerminalGrants:
+        """All that is granted, now that somebody may watch the terminal or drive it. A viewer watches in any case.
 
         Args:
             terminal: Its id or name.
@@ -148,7 +148,9 @@ class Terminals:
             right: ``watch`` or ``drive``.
         """
         body = {"identity": identity, "right": right}
-        return decoded(self._api.send("PUT", self._members(terminal), body=body), TerminalGrant)
+        return TerminalGrants(
+            decoded(self._api.send("PUT", self._members(terminal), body=body), Page[TerminalGrant]).items
+        )
 
     def revoke(self, terminal: Terminal | str, identity: str) -> None:
         """Nothing is granted to somebody any more; whoever is there by that grant alone is there no more.

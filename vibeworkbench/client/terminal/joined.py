@@ -234,8 +234,7 @@ class JoinedTerminal:
         """The bytes without those that came before we joined."""
         if not self._is_past:
             return data
-        past_until = max(self._past_until or 0, self._membership.stream.whole_at)
-        past = max(0, past_until - (self.offset - len(data)))
+        past = max(0, (self._past_until or 0) - (self.offset - len(data)))
         self._is_past = past >= len(data)
         return data[past:]
 

@@ -112,7 +112,7 @@ class TerminalMembership:
 
     async def _listen(self, socket: ClientConnection) -> Lost:
         try:
-            await socket.send(control(self.stream.resume() or {"type": "ping", "id": 0}))
+            await socket.send(control(self.stream.resume()))
             while True:
                 frame = await received(socket)
                 if isinstance(frame, bytes):

@@ -210,10 +210,10 @@ class Stream:
     whole_at: int = 0
     _known: int = 0
 
-    def resume(self) -> dict[str, Any] | None:
-        """What a client that comes back says first; ``None`` when it has nothing yet."""
-        if self.received is None or self.received < self.whole_at or not self.epoch:
-            return None
+    def resume(self) -> dict[str, Any]:
+        """What is said first: how far we are; of no epoch, where there is nothing to go on from."""
+        if self.received is None or self.received < self.whole_at:
+            return {"type": "resume", "epoch": "", "offset": 0}
         return {"type": "resume", "epoch": self.epoch, "offset": self.received}
 
     def began(self, epoch: str) -> bool:

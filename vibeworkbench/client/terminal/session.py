@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vibeworkbench.client import displays
 from vibeworkbench.client.api import segment
-from vibeworkbench.client.errors import NotSeen, TerminalEnded
+from vibeworkbench.client.errors import NotSeen, TerminalEnded, Unreachable
 from vibeworkbench.client.terminal.joined import ANSWER_S, JoinedTerminal
 
 PIECE_BYTES = 64 * 1024
@@ -171,6 +171,18 @@ class TerminalSession(JoinedTerminal):
     def retry(self) -> None:
         """The upstream is tried again at once, instead of after the wait that it announced."""
         self._ask({"type": "retry"})
+
+    def restart(self, timeout_s: float = ANSWER_S) -> None:
+        """A new shell runs, whose output begins a new stream, or the upstream that was lost is reached again.
+
+        Raises:
+            Unreachable: It was not possible in ``timeout_s``.
+        """
+        epoch = self.epoch
+        self._api.send("POST", f"api/terminals/{segment(self.terminal_id)}/restart", body={})
+        if not self._wait(lambda: self.epoch != epoch or not self.state.has_ended, timeout_s):
+            why = f": {self.state.upstream.reason}" if self.state.upstream.reason else ""
+            raise Unreachable(f"terminal {self.terminal_id}: no new shell came{why}")
 
     def end(self) -> None:
         """The terminal and its shell have ended, for everybody."""
