@@ -63,6 +63,7 @@ class ScriptedTerminal:
 
     def tell(self, message: dict[str, Any]) -> None:
         """Every member hears a control message."""
+        self.wait(lambda: self.sockets)
         self.do(lambda: [each.write_message(json.dumps(message)) for each in self.sockets])
 
     def skip(self) -> None:
@@ -76,6 +77,7 @@ class ScriptedTerminal:
             for each in self.sockets:
                 each.sync("snapshot", b"the screen")
 
+        self.wait(lambda: self.sockets)
         self.do(skipped)
 
     def part(self, code: int = 0, reason: str = "") -> None:
@@ -89,6 +91,7 @@ class ScriptedTerminal:
                 else:
                     each.ws_connection.stream.close()
 
+        self.wait(lambda: self.sockets)
         self.do(parted)
 
     def wait(self, predicate: Any) -> None:
@@ -164,9 +167,9 @@ class TerminalSocket(WebSocketHandler):
                 self.write_message(json.dumps({"type": "pong", "id": asked["id"]}))
             case "resume":
                 fits = asked["epoch"] == terminal.epoch and asked["offset"] >= terminal.base
-                self.sync(
-                    "resume" if fits else "tail", terminal.stream[asked["offset"] - terminal.base if fits else 0 :]
-                )
+                missing = terminal.stream[asked["offset"] - terminal.base if fits else 0 :]
+                self.sync("resume" if fits else "tail", missing)
+                terminal.sockets.append(self)
             case "drive" if terminal.refusal:
                 self.write_message(json.dumps({"type": "error", "code": terminal.refusal, "message": "ana keeps it"}))
             case "drive":
