@@ -80,7 +80,7 @@ class Stream:
         pieces, self._pending, self._pending_bytes = self._pending, [], 0
         chunk = self.ring.append(pieces)
         self._flushed_at = self._loop.time()
-        self.screen.follow(self.stop)
+        self.screen.follow(self.stop, self._flushed_at)
         self._recording.output(chunk.data if len(pieces) > 1 else pieces[0], chunk.offset)
         self._grown()
 

@@ -49,6 +49,6 @@ def broken_tail(data: bytes) -> int:
         if byte < 0x80:
             return 0
         if byte >= 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4 if byte < 0xF5 else 1
             return back if back < length else 0
     return 0

@@ -12,11 +12,13 @@ TAIL_BYTES = 65_536
 """How much of the output a snapshot shows."""
 WHOLE_BYTES = 90_000
 """A terminal that said no more than this is shown from its beginning."""
-BATCH_BYTES = 131_072
+BATCH_BYTES = 65_536
 """The modes are followed in batches of this size."""
+FLOOD_S = 0.05
+"""A batch that is full sooner than this is part of a flood."""
 LINE_BYTES = 4_096
 """How far the beginning of a line is looked for."""
-PAINT_BYTES = 16_384
+PAINT_BYTES = 32_768
 """How far back the colours at the beginning are looked for."""
 PAINTS = 16
 """Most sequences of colours that are repeated."""
@@ -40,16 +42,23 @@ class Screen:
         """The ring was restarted: the screen is a new one."""
         self._modes = Modes()
         self._fed = self._ring.head
+        self._followed_at = float("-inf")
         self._last: tuple[int, Chunk] | None = None
 
     def resized(self) -> None:
         """The screen got another size."""
         self._modes.resized()
 
-    def follow(self, stop: int) -> None:
-        """The modes are known as far as no snapshot at ``stop`` or later reaches back; called as the ring grows."""
+    def follow(self, stop: int, now: float) -> None:
+        """The modes are known as far as no snapshot at ``stop`` or later reaches back; called as the ring grows.
+
+        Args:
+            stop: Absolute offset.
+            now: Seconds of any clock: in a flood, a program says the same again and again, and all wait for us.
+        """
         if stop - self._fed >= TAIL_BYTES + BATCH_BYTES:
-            self._feed(stop - TAIL_BYTES)
+            self._feed(stop - TAIL_BYTES, hurried=now - self._followed_at < FLOOD_S)
+            self._followed_at = now
 
     def snapshot(self, stop: int) -> Chunk:
         """What leads a terminal that was just reset to the screen as it was at ``stop``.
@@ -83,12 +92,12 @@ class Screen:
             start = min(self._fed - len(self._modes.rest), stop)
         return start, RESET + self._modes.restored() + self._paint(start)
 
-    def _feed(self, stop: int) -> None:
+    def _feed(self, stop: int, *, hurried: bool = False) -> None:
         if self._fed < self._ring.base:  # what is missing is gone
             self._fed, self._modes.rest = self._ring.base, b""
         while self._fed < stop:
             end = min(stop, self._fed + BATCH_BYTES)
-            self._modes.feed(self._ring.read(self._fed, end))
+            self._modes.feed(self._ring.read(self._fed, end), hurried=hurried)
             self._fed = end
 
     def _paint(self, start: int) -> bytes:
