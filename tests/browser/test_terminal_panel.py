@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import re
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import ROOT, Reader, publish
-from tests.patience import LONG_S
+from tests.patience import LONG_S, PATIENCE_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(LONG_S)]
 
 NOTEBOOK = ROOT / "notebooks" / "dashboards" / "terminals.ipynb"
-HOST = """async ([terminal, light]) => {
+HOST = """async ([terminal, light, token]) => {
+  Object.defineProperty(document, Symbol.for("vibeworkbench.token"), { value: token });
   Object.assign(document.body.dataset, { vibeworkbenchBaseUrl: "/", jpThemeLight: light });
   const el = document.createElement("div");
   document.body.replaceChildren(el);
@@ -27,7 +31,7 @@ HOST = """async ([terminal, light]) => {
   const model = { get: (name) => given[name], on() {}, off() {} };
   window.undo = (await import("/static/vibeworkbench/terminal.js")).default.render({ model, el });
 }"""
-"""What JupyterLab and Voila are to a panel, without their weight; Lab has a test of its own below."""
+"""What JupyterLab and Voila are to a panel, without their weight and with a token; Lab has a test of its own below."""
 
 FULL_SCREEN = """
 import curses
@@ -155,11 +159,8 @@ async def opened(reader: Any, server: Any, terminal: str, *, token: str = "", **
     """Somebody with the terminal before them, where typing is possible."""
     light = how.pop("light", "true")
     person: Reader = await reader(server, how.pop("url", None), token, **how)
-    await person.page.goto(
-        f"{person.url}vibeworkbench/dashboards?token={person.token}"
-    )  # the cookie vouches from now on
     await person.page.goto(f"{person.url}static/vibeworkbench/terminal.js")  # a page of the server with nothing on it
-    await person.page.evaluate(HOST, [terminal, light])
+    await person.page.evaluate(HOST, [terminal, light, person.token])
     await person.page.locator(".xterm-rows").wait_for()
     return person
 
@@ -289,3 +290,131 @@ async def test_the_keyboard_and_the_program_change_hands(reader: Any, server: An
         await expect(owner.page.get_by_role("link", name="Open the review")).to_have_attribute("href", re.compile("r1"))
         admin.post(f"api/terminals/{terminal}/hil", json={**task, "state": "resumed"}).raise_for_status()
     await expect(owner.page.locator(".vw-tty-hil")).to_have_count(0)
+
+
+async def test_a_megabyte_is_pasted_whole_once_somebody_said_so(reader: Any, server: Any, terminal: str) -> None:
+    """In pieces, as fast as the program reads; a selection is copied by its keys."""
+    text = "".join(f"line {number:05d} {'z' * 40}\n" for number in range(19_000))
+    owner = await opened(reader, server, terminal)
+    await type_in(owner, run("reading", len(text)))
+    await expect(rows(owner)).to_contain_text("reads")
+    await owner.page.evaluate(
+        """(text) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/plain", text);
+          const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+          document.querySelector(".xterm-helper-textarea").dispatchEvent(paste);
+        }""",
+        text,
+    )
+    await expect(owner.page.locator(".vw-tty-paste")).to_contain_text("19,000 lines")
+    await expect(owner.page.locator(".vw-tty-paste pre")).to_contain_text("line 00002")
+    await owner.page.get_by_role("button", name="Paste", exact=True).click()
+    await expect(rows(owner)).to_contain_text(
+        f"got {hashlib.sha256(text.replace(chr(10), chr(13)).encode()).hexdigest()[:20]}"
+    )
+    await expect(owner.page.locator(".vw-tty-paste")).to_have_count(0)
+
+
+async def test_a_view_is_held_a_word_found_and_a_recording_played(reader: Any, server: Any, terminal: str) -> None:
+    """Holding my view holds nobody else; what waited comes; the keyboard gets out again."""
+    owner = await opened(reader, server, terminal)
+    page = owner.page
+    await type_in(owner, "echo first thing")
+    await expect(rows(owner)).to_contain_text("first thing")
+    await page.get_by_role("button", name="Hold my view").click()
+    with server.http() as admin:
+        before = admin.get(f"api/terminals/{terminal}").json()["head"]
+    await expect(page.locator(".vw-tty-foot")).to_contain_text("Your view is held")
+    other = await opened(reader, server, terminal)
+    await other.page.get_by_role("button", name="Take it").click()
+    await type_in(other, "echo second thing")
+    await expect(rows(other)).to_contain_text("second thing")
+    await expect(page.locator(".vw-tty-waits")).to_contain_text("wait.")
+    await expect(rows(owner)).not_to_contain_text("second")
+    with server.http() as admin:
+        assert admin.get(f"api/terminals/{terminal}").json()["head"] > before
+    await page.get_by_role("button", name="Show what comes").click()
+    await expect(rows(owner)).to_contain_text("second thing")
+
+    await page.keyboard.press("Control+Shift+F")
+    await page.get_by_label("Search the terminal").fill("thing")
+    await expect(page.locator(".vw-tty-search [role=status]")).to_contain_text("of 4")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".xterm-helper-textarea")).to_be_focused()
+    await page.keyboard.press("Control+Shift+X")
+    await expect(page.locator(".vw-tty-tools button").first).to_be_focused()
+
+    await page.get_by_role("button", name="Show the recording").click()
+    place = page.get_by_label("Place in the recording")
+    await expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()  # it has come to its end
+    await expect(rows(owner)).to_contain_text("second thing")
+    await place.fill("0")
+    await expect(rows(owner)).not_to_contain_text("first")
+    await page.get_by_role("button", name="Play", exact=True).click()
+    await expect(rows(owner)).to_contain_text("second thing")
+    await page.get_by_role("button", name="Back to live").click()
+    await type_in(other, "echo third thing")
+    await expect(rows(owner)).to_contain_text("third thing")
+
+
+async def test_who_has_no_right_is_told_so_and_the_end_of_a_program_is_shown(
+    reader: Any, server: Any, terminal: str
+) -> None:
+    """Instead of an empty screen; and from the list a new one begins."""
+    stranger: Reader = await reader(server, token=granted(server, terminal, "viewer"))
+    stranger.network_is_cut = True  # the refusal is an error on the console
+    address = f"{stranger.url}vibeworkbench/dashboards/terminals?token={stranger.token}&terminal={terminal}"
+    await stranger.page.goto(address)
+    await expect(stranger.page.get_by_text("This terminal is not open to you")).to_be_visible()
+    await stranger.page.get_by_role("button", name="All terminals").click()
+    await expect(stranger.page.get_by_text("No terminal is open to you")).to_be_visible()
+
+    owner = await opened(reader, server, terminal)
+    await type_in(owner, "exit 3")
+    await expect(owner.page.locator(".vw-tty-ended")).to_contain_text("Exit code 3")
+    await owner.page.get_by_role("button", name="Begin a new one").click()
+    await expect(owner.page.locator(".vw-tty-ended")).to_have_count(0)
+    await type_in(owner, "echo alive $((2 + 3))")
+    await expect(rows(owner)).to_contain_text("alive 5")
+
+
+async def test_a_terminal_in_a_notebook_is_the_program_s_and_not_the_notebook_s(reader: Any, server: Any) -> None:
+    """In JupyterLab, from the list: keys that are Lab's shortcuts elsewhere are typed, and cells stay."""
+    person: Reader = await reader(server)
+    page = person.page
+    kernel = person._kernel_answered()
+    await page.goto(f"{person.url}lab/tree/terminals.ipynb?token={person.token}")
+    await asyncio.wait_for(kernel, PATIENCE_S)
+    await page.locator(".jp-Notebook .jp-CodeCell").first.click()
+    await page.keyboard.press("Shift+Enter")
+    await page.get_by_role("button", name="New terminal").click()
+    await page.get_by_label("Name", exact=True).fill("Of Lab")
+    await page.get_by_role("button", name="Open", exact=True).click()
+    await page.locator(".vw-terminal .xterm-rows").wait_for()
+    cells = await page.locator(".jp-Notebook .jp-Cell").count()
+    await type_in(person, "echo dd aa bb $((40 + 2))")
+    await expect(rows(person)).to_contain_text("dd aa bb 42")
+    assert await page.locator(".jp-Notebook .jp-Cell").count() == cells
+    await page.locator(".vw-back").click()
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name="End Of Lab").click()
+    await expect(page.get_by_role("button", name="End Of Lab")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_panel_is_readable_in_every_light_and_width(
+    reader: Any, server: Any, terminal: str, tmp_path: Path, scheme: Any
+) -> None:
+    """Nothing stands out of the page, on a wide screen and on a phone."""
+    painted = "printf '\\033[1;34mblue \\033[32mgreen \\033[31mred \\033[0m\\033[7m reverse \\033[0m\\n'"
+    for width in (1180, 390):
+        person = await watching(reader, server, terminal, color_scheme=scheme, viewport={"width": width, "height": 800})
+        owner = await opened(reader, server, terminal)
+        await type_in(owner, f"clear; {painted}; ls -la --color=always")
+        await expect(rows(person)).to_contain_text("board.py")
+        await person.page.screenshot(path=tmp_path / f"terminal-{scheme}-{width}.png")
+        over = await person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0
+        await owner.page.evaluate("window.undo()")
+        await expect(owner.page.locator(".vw-panel")).to_have_count(0)
