@@ -83,6 +83,11 @@ class Viewer extends EventEmitter {
   }
 }
 
+/** @param {TerminalServer} server */
+function resumes(server) {
+  return server.said.filter(({ type, epoch }) => type === "resume" && epoch !== "");
+}
+
 /** @param {() => boolean} holds What a server is told makes no news here. */
 async function soon(holds) {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -133,8 +138,7 @@ behaviour("Who was cut off gets what it missed, once, on the same screen.", asyn
   server.print("three");
   await viewer.until(() => viewer.screen === "one two three");
   assert.equal(viewer.resets, 1);
-  const resume = server.said.find(({ type }) => type === "resume");
-  assert.deepEqual([resume.epoch, resume.offset], ["first", 4]);
+  assert.deepEqual(resumes(server)[0], { type: "resume", epoch: "first", offset: 4 });
 });
 
 behaviour("Bytes that are not parsed yet are not asked for again.", async (server, join) => {
@@ -143,8 +147,8 @@ behaviour("Bytes that are not parsed yet are not asked for again.", async (serve
   server.print("waiting");
   await viewer.until(() => viewer.screen === "waiting");
   server.cut();
-  await soon(() => server.said.some(({ type }) => type === "resume"));
-  assert.equal(server.said.find(({ type }) => type === "resume").offset, 7);
+  await soon(() => resumes(server).length > 0);
+  assert.equal(resumes(server)[0].offset, 7);
 });
 
 behaviour("What was parsed is acknowledged, cumulatively, and nothing before.", async (server, join) => {
@@ -303,10 +307,7 @@ behaviour("The screen can be had anew, without what is there.", async (server, j
   await viewer.until(() => viewer.screen === "kept");
   viewer.socket.renew();
   await viewer.until(() => viewer.resets === 2 && viewer.screen === "kept");
-  assert.deepEqual(
-    server.said.filter(({ type }) => type === "resume"),
-    [],
-  );
+  assert.deepEqual(resumes(server), []);
 });
 
 behaviour("After leaving nothing is heard any more.", async (server, join) => {

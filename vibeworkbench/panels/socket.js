@@ -109,8 +109,9 @@ export class Room {
    * @returns {boolean} Whether it is on its way; without a WebSocket it is not.
    */
   send(message) {
-    if (!this.#joined || this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(message));
+    const socket = this.#socket;
+    if (!this.#joined || socket === null || socket.readyState !== socket.OPEN) return false;
+    socket.send(JSON.stringify(message));
     return true;
   }
 

@@ -128,8 +128,9 @@ export class TerminalSocket {
    * @returns {boolean} Whether it is on its way.
    */
   send(message) {
-    if (!this.#joined || this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(message));
+    const socket = this.#socket;
+    if (!this.#joined || socket === null || socket.readyState !== socket.OPEN) return false;
+    socket.send(JSON.stringify(message));
     return true;
   }
 
@@ -138,8 +139,9 @@ export class TerminalSocket {
    * @returns {boolean} Whether they are on their way; they are not kept otherwise.
    */
   type(bytes) {
-    if (!this.#joined || this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(bytes);
+    const socket = this.#socket;
+    if (!this.#joined || socket === null || socket.readyState !== socket.OPEN) return false;
+    socket.send(bytes);
     return true;
   }
 
@@ -174,8 +176,8 @@ export class TerminalSocket {
 
   /** @param {WebSocket} socket */
   #opened(socket) {
-    const { resume } = this.#position;
-    if (resume !== null) socket.send(JSON.stringify({ type: "resume", ...resume }));
+    const resume = this.#position.resume ?? { epoch: "", offset: 0 }; // Said at once, nothing is waited for.
+    socket.send(JSON.stringify({ type: "resume", ...resume }));
   }
 
   /** @param {string | ArrayBuffer} data */
