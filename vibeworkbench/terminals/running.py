@@ -136,6 +136,12 @@ class Terminal:
             async with asyncio.timeout(SETTLES_WITHIN_S):
                 await self._settled.wait()
 
+    async def restarted(self) -> None:
+        """Its shell is a new one, or that takes long."""
+        self._settled.clear()
+        self.room.restart()
+        await self.settled()
+
     def ended(self) -> Exit | None:
         """How its shell ended, as far as the room knows; an upstream that has been given up ended it for us."""
         if self.room.exit is None and self.room.hop.state is HopState.closed and self.definition.kind == "local":

@@ -282,7 +282,7 @@ class Terminals:
             NotAllowed: It is not the caller's.
         """
         terminal = self.terminal(terminal_id, by.caller, Right.own)
-        terminal.room.restart()
+        await terminal.restarted()
         self._note("terminal-restarted", by, terminal_id)
         return terminal
 
@@ -290,7 +290,7 @@ class Terminals:
 
     async def _restore(self, definition: Definition) -> None:
         upstream = self.kinds.upstream_again(definition.upstream, self._place(definition.terminal_id))
-        terminal = self._built(definition, upstream, is_old=True)
+        terminal = self._built(definition, upstream, is_old=definition.exit is None and upstream.lasting)
         if definition.exit is not None:
             await self._recall(terminal, definition.exit)
             return
