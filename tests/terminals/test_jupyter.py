@@ -48,7 +48,8 @@ async def test_lab_opens_types_lists_and_closes(server: Server) -> None:
             await member.socket.send(json.dumps(["stdin", 'echo gr""üße $JUPYTER_SERVER_ROOT\r']))
             await member.until("grüße /".encode())
             await other.until("grüße /".encode())
-            await other.told("size", rows=40, cols=100)
+            while not any({"rows": 40, "cols": 100}.items() <= said.items() for said in other.heard):
+                await other.next()
             await other.socket.send(b"x")
             assert (await other.told("error"))["code"] == "not-driver"
         assert lab.delete(f"terminals/{name}").status_code == 204
