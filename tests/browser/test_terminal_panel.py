@@ -418,3 +418,13 @@ async def test_the_panel_is_readable_in_every_light_and_width(
         assert over <= 0
         await owner.page.evaluate("window.undo()")
         await expect(owner.page.locator(".vw-panel")).to_have_count(0)
+
+
+async def test_in_voila_one_types_as_in_a_notebook(reader: Any, server: Any, terminal: str) -> None:
+    """With the login cookie of the page; the address names the terminal."""
+    person: Reader = await reader(server)
+    await person.page.goto(f"{person.url}voila/render/terminals.ipynb?token={person.token}&terminal={terminal}")
+    await person.page.locator(".xterm-rows").wait_for()
+    await expect(person.page.locator(".vw-driver")).to_contain_text("You have the keyboard")
+    await type_in(person, "echo in voila $((40 + 2))")
+    await expect(rows(person)).to_contain_text("in voila 42")

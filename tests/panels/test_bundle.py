@@ -9,7 +9,7 @@ import pytest
 from traitlets import TraitError
 
 from vibeworkbench.errors import NotFound
-from vibeworkbench.panels import OpsPanel, bundle
+from vibeworkbench.panels import OpsPanel, TerminalPanel, bundle
 
 
 def test_a_panel_carries_a_loader_that_names_the_bundle_by_its_hash() -> None:
@@ -48,3 +48,11 @@ def test_a_panel_says_which_rooms_it_joins() -> None:
     assert panel.get_state()["rooms"] == ["ops-monitor-broadcast/main", "health-check-broadcast/main"]
     with pytest.raises(TraitError):
         panel.rooms = ["relay/anything"]
+
+
+def test_a_terminal_panel_joins_the_room_of_its_terminal_and_the_list_none() -> None:
+    """Publishing one terminal opens that one's room, and the list opens nothing."""
+    assert TerminalPanel("4hq2m7c3xa").get_state()["rooms"] == ["terminal-server/4hq2m7c3xa"]
+    assert TerminalPanel(title="All").get_state()["rooms"] == []
+    with pytest.raises(TraitError):
+        TerminalPanel().rooms = ["terminal-server/other"]
