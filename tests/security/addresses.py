@@ -26,6 +26,8 @@ PARTS: Mapping[str, str] = {
     r"(?P<container_id>[^/]+)": "made-up",
     r"(?P<template_id>[^/]+)": "made-up",
     r"(?P<token_id>[^/]+)": "{token}",
+    r"(?P<terminal_id>[^/]+)": "audited",
+    r"(?P<identity>[^/]+)": "made-up",
     r"(?P<party>[^/]+)/(?P<room>[^/]+)": "ops-monitor-broadcast/main",
 }
 """Group of a pattern → what stands there, wherever it occurs."""
@@ -67,8 +69,8 @@ WHOLE: Mapping[str, tuple[str, ...]] = {
     "/static/vibeworkbench/(.*)$": ("/static/vibeworkbench/ops.js",),
     "/static/stranger/(.*)$": ("/static/stranger/stranger.py",),
     "/stranger/files/(.*)$": ("/stranger/files/stranger.py",),
-    "/terminals/websocket/(\\w+)$": ("/terminals/websocket/1",),
-    "/api/terminals/(\\w+)$": ("/api/terminals/1",),
+    "/terminals/websocket/(?P<terminal_id>\\w+)$": ("/terminals/websocket/audited",),
+    "/api/terminals/(\\w+)$": ("/api/terminals/audited",),
     "/(?P<mode>lab|doc)(?P<workspace>/workspaces/[a-zA-Z0-9\\-\\_]+)?(?P<tree>/tree/.*)?$": (
         "/lab",
         "/doc",
@@ -151,6 +153,6 @@ def paths(pattern: str) -> tuple[str, ...]:
         text = pattern.removesuffix("$").replace(FILE, "/audited.ipynb")
         for group, value in PARTS.items():
             text = text.replace(group, value)
-        made = (text.replace("\\.", "."),)
+        made = (text.replace("\\.", ".").replace("\\-", "-"),)
     examples = [re.sub(r"\{\w+\}", "0-0-0-0-0", path) for path in made]
     return made if all(re.fullmatch(pattern, example) for example in examples) else ()

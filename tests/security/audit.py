@@ -28,6 +28,8 @@ IN = "in"
 """The request reached its handler; what that answers is not a question of access."""
 LAST = (
     ("DELETE", "/vibeworkbench/api/dashboards/audited"),
+    ("DELETE", "/vibeworkbench/api/terminals/audited"),
+    ("DELETE", "/api/terminals/audited"),
     ("POST", "/voila/api/shutdown/{kernel}"),
     ("DELETE", "/api/kernels/{kernel}"),
     ("DELETE", "/api/sessions/{session}"),
@@ -151,7 +153,6 @@ TITLES: Mapping[str, str] = {
     "jupyterlab": "JupyterLab",
     "jupyterlab_server": "JupyterLab's server",
     "jupyter_lsp": "Language servers",
-    "jupyter_server_terminals": "Jupyter's terminals",
     "jupyter_server": "Jupyter",
     "stranger": "An extension that asks nobody",
     "tornado": "Files of an extension that asks nobody",
@@ -166,6 +167,7 @@ everybody. A test does the same and compares.
 - `login`: redirected to the login page. `401`, `403`: refused. `4401`, `4403`: a socket closed with this code.
 - *viewer of it* holds a token that is narrowed to the dashboard `audited`; *viewer elsewhere* one that is narrowed to
   the room `relay/elsewhere`; *revoked* one that was an admin's.
+- The terminal `audited` is the admin's, and nobody was granted anything on it.
 - The dashboard `audited` is for viewers, `guarded` for analysts; `interactive` may be run by Voila for viewers. Rooms
   of `backstage` are for operators. `made-up` exists nowhere: whoever is `in` gets 404."""
 

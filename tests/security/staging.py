@@ -30,6 +30,8 @@ name = "backstage"
 recording = false
 read = "operator"
 write = "operator"
+[terminals]
+survive_s = 0
 [voila]
 kernels = 4
 [access.roles]
@@ -45,7 +47,7 @@ secret_env = "STAGE_PROXY_SECRET"
 """
 PROXY_SECRET = "the proxy's secret"
 AUDITED = "audited"
-"""Name of the dashboard that viewers may see."""
+"""Name of the dashboard that viewers may see, and of a terminal of the admin's."""
 INTERACTIVE = "interactive"
 """Name of the dashboard that Voila may run for viewers."""
 GUARDED = "guarded"
@@ -165,6 +167,8 @@ def prepared(server: Server) -> dict[str, str]:
             json={"path": "audited.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}},
         )
         assert session.status_code == 201, session.text
+        terminal = admin.post("api/terminals", json={"name": AUDITED})
+        assert terminal.status_code == 200, terminal.text
     return {"session": session.json()["id"], "kernel": session.json()["kernel"]["id"]}
 
 

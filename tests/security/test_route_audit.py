@@ -30,7 +30,7 @@ VIEWER = (
     r"GET /",  # leads to the list of dashboards
     r"GET /vibeworkbench/dashboards(/audited|/interactive)?",
     r"GET /vibeworkbench/dashboards/audited/assets/.+",
-    r"GET /vibeworkbench/api/(status|rooms)",
+    r"GET /vibeworkbench/api/(status|rooms|terminals)",  # of terminals, those that were granted
     rf"GET /vibeworkbench/api/rooms/{ROOM}(/messages)?",
     rf"SOCKET /vibeworkbench/parties/{ROOM}",
     r"GET /voila/render/interactive\.ipynb",
@@ -47,6 +47,7 @@ OF_IT = (
 )
 ELSEWHERE = (
     *SCOPED,
+    r"GET /vibeworkbench/api/terminals",
     r"GET /vibeworkbench/dashboards",
     r"GET /vibeworkbench/api/rooms/relay/elsewhere(/messages)?",
     r"SOCKET /vibeworkbench/parties/relay/elsewhere",
@@ -65,7 +66,11 @@ ALLOWED = {
     "viewer elsewhere": ELSEWHERE,
     "ingest": INGEST,
 }
-TERMINALS = r"\w+ (/api/terminals|/terminals|/vibeworkbench/api/terminals|/vibeworkbench/parties/terminal-server)\b.*"
+TERMINALS = (
+    r"\w+ (/api/terminals|/terminals|/vibeworkbench/parties/terminal-server|/vibeworkbench/terminals)\b.*",
+    r"\w+ /vibeworkbench/api/terminals/.*",
+    r"POST /vibeworkbench/api/terminals",
+)
 ADMINS = r"\w+ (/vibeworkbench/api/(tokens|roles|audit)\b.*|/api/shutdown)"
 WRITES = r"(POST|PUT|PATCH|DELETE) /vibeworkbench/api/(?!rooms/|dashboards).*"
 
@@ -116,9 +121,9 @@ def test_a_viewer_reaches_what_is_for_viewers(rows: list[Row]) -> None:
 
 
 def test_terminals_are_closed_to_analysts(rows: list[Row]) -> None:
-    """Jupyter's and ours."""
-    assert matching(entered(rows, "operator"), [TERMINALS])
-    assert matching(entered(rows, "analyst"), [TERMINALS]) == set()
+    """Jupyter's and ours, but for the list of those that were granted."""
+    assert matching(entered(rows, "operator"), TERMINALS)
+    assert matching(entered(rows, "analyst"), TERMINALS) == set()
 
 
 @pytest.mark.parametrize("caller", [caller for caller in CALLERS if caller != "admin"])

@@ -32,7 +32,7 @@ STRANGERS_BODY_BYTES = 65_536
 """Largest body that is read of somebody the server does not know, outside of our API, which limits by itself."""
 
 _HARMLESS = READ | {"OPTIONS"}
-_ROOMS = "vibeworkbench/parties/"
+_ROOMS = ("vibeworkbench/parties/", "vibeworkbench/terminals/")
 
 
 class Gate(ReversibleRouter):

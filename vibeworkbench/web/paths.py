@@ -106,6 +106,7 @@ TABLE = (
     Row(r"vibeworkbench/api/terminals", Role.viewer, READ, Narrow.rooms),
     Row(rf"vibeworkbench/api/terminals/{_TERMINAL}(?:/recording)?", Role.viewer, READ, Narrow.terminal),
     Row(rf"vibeworkbench/terminals/websocket/{_TERMINAL}", Role.viewer, READ, Narrow.terminal),
+    Row(r"vibeworkbench/api/terminals(?:/.*)?", Role.operator),
     # Viewers of a notebook that is published to run: its page, what draws it, and the kernel that was started for it.
     Row(r"voila/render/(?P<notebook>.+)", Role.viewer, READ, Narrow.dashboards, published=True),
     Row(r"voila/(?:static|templates|labextensions|api/themes)/.+", Role.viewer, READ, Narrow.dashboards),
