@@ -40,6 +40,7 @@ VIEWER = (
 SCOPED = (*EVERYBODY, r"GET /vibeworkbench/api/(status|rooms)")
 OF_IT = (
     *SCOPED,
+    r"GET /vibeworkbench/api/terminals",  # a dashboard brings rooms with it; none of them is a terminal
     r"GET /",
     r"GET /vibeworkbench/dashboards(/audited)?",
     r"GET /vibeworkbench/dashboards/audited/assets/.+",
