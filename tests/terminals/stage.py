@@ -204,10 +204,11 @@ class CollectingLink(Waiting):
         return message
 
 
-class RememberedRecording(NoRecording):
+class RememberedRecording(Waiting, NoRecording):
     """What a recording was told."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.data = b""
         self.marks: list[str] = []
         self.sizes: list[Size] = []
@@ -219,6 +220,7 @@ class RememberedRecording(NoRecording):
 
     def output(self, data: bytes, offset: int) -> None:
         self.data += data
+        self.moved()
 
     def resized(self, size: Size) -> None:
         self.sizes.append(size)

@@ -54,7 +54,7 @@ async def test_a_silent_newcomer_gets_a_snapshot() -> None:
     async with staged() as stage:
         connection = await stage.connected()
         connection.say(b"$ ")
-        await connection.until(lambda: stage.room.head)
+        await stage.recording.until(lambda: stage.room.head)
         _, link = stage.viewer("ada")
         await link.shows(b"$ ")
         assert [block.kind for block in link.blocks] == ["snapshot"]
@@ -333,7 +333,7 @@ async def test_an_upstream_that_cannot_wait_is_drained_while_held() -> None:
         ada, link = await stage.watching("ada")
         stage.room.asked_hold(ada, on=True)
         connection.say(b"meanwhile")
-        await connection.until(lambda: stage.room.head == len(b"meanwhile"))
+        await stage.recording.until(lambda: stage.recording.data)
         assert link.data == b""
         stage.room.asked_hold(ada, on=False)
         await link.shows(b"meanwhile")
