@@ -19,7 +19,7 @@ from benchmarks.load import connected
 
 BEGIN, END, READY = b"BEG#IN", b"E#ND", b"RE#ADY"
 """Marks, which a shell prints so that what was typed does not contain them."""
-WINDOW_BYTES = 1 << 20
+ACK_BYTES = 1 << 18
 RECEIVE_BYTES = 1 << 18
 BINARY, TEXT, CLOSE, PING, PONG = 2, 1, 8, 9, 10
 _HEAD, _FOOT = b'["stdout", "', b'"]'
@@ -174,7 +174,7 @@ class Viewer:
                 self.write(frame(PONG, payload))
             elif opcode == CLOSE:
                 raise ConnectionError(f"the server closed a viewer: {payload!r}")
-        if self.door.is_ours and self.received - self.acked >= WINDOW_BYTES // 8:
+        if self.door.is_ours and self.received - self.acked >= ACK_BYTES:
             self.acknowledge()
 
     def acknowledge(self) -> None:
