@@ -124,6 +124,31 @@ async def test_what_takes_too_long_is_killed_with_all_that_it_started(tmp_path):
         assert ended(int((tmp_path / file).read_text()))
 
 
+DEAF_AT_FIRST = """
+import os, sys, time
+try:
+    os.mkdir(sys.argv[1])
+except FileExistsError:
+    os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", *sys.argv[2:]])
+time.sleep(1000)
+"""
+
+
+@pytest.mark.slow
+async def test_a_kernel_that_does_not_answer_is_started_anew(tmp_path, monkeypatch):
+    """As some do not that started on a busy machine."""
+    kernel = tmp_path / "jupyter" / "kernels" / "deaf"
+    kernel.mkdir(parents=True)
+    (tmp_path / "deaf.py").write_text(DEAF_AT_FIRST)
+    argv = [sys.executable, str(tmp_path / "deaf.py"), str(tmp_path / "started"), "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Deaf", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    content = json.loads(notebook("print('heard')"))
+    content["metadata"]["kernelspec"] = {"name": "deaf", "display_name": "Deaf", "language": "python"}
+    made = await rendered(order(tmp_path, content=json.dumps(content)), limit_s=PATIENCE_S, told=lambda progress: None)
+    assert b"heard" in gzip.decompress(made.page)
+
+
 async def test_what_a_notebook_leaves_running_ends_with_its_render(tmp_path):
     """A render that went well leaves nothing either."""
     starts = "import subprocess; child = subprocess.Popen(['sleep', '1000'])"

@@ -38,11 +38,11 @@ async def test_scans_and_transitions_of_issues_are_copied_each_once(tmp_path: Pa
     async with opened(tmp_path, SLOW) as site:
         first = [said("scan-start", 1), said("scan-progress", 2), said("issue", 3), said("issue", 4, "tasks")]
         await site.database.record(first)
-        assert await site.events.copy() == 2
+        await site.events.copy()  # whatever the server's own copying has left
         assert await site.events.copy() == 0
     async with opened(tmp_path, SLOW) as site:
         await site.database.record([said("scan-result", 5)])
-        assert await site.events.copy() == 1
+        await site.events.copy()
         assert await site.asked("SELECT kind, attributes FROM event ORDER BY happened_at") == [
             ("scan-start", '{"number":1}'),
             ("issue", '{"number":3}'),

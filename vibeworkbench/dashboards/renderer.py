@@ -23,6 +23,7 @@ import vibeworkbench.spared  # noqa: F401 - first of all
 
 # isort: split
 import nbformat
+from jupyter_client.client import KernelClient
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -42,6 +43,14 @@ from vibeworkbench.dashboards.model import PageAbout
 from vibeworkbench.dashboards.page import page
 
 _REASON_CHARACTERS = 500
+_START_PATIENCE_S = (30, 90)
+"""How long a kernel may take to answer before another one is started in its place; the last one has the render's limit.
+
+Now and then one that starts on a busy machine never hears what was sent to it meanwhile, however often it is said.
+Source: ipykernel issue 1554, with 7.4.
+"""
+_WHOLE_LIMIT_S = 86_400
+"""The server's limit counts, and ends all of this."""
 _NICENESS = 5
 """Whoever watches comes before what is being made."""
 _COMPRESSION = 9
@@ -59,7 +68,7 @@ class Execution(NotebookClient):
         super().__init__(
             notebook,
             timeout=None,
-            startup_timeout=86_400,  # the server's limit counts, and ends all of this
+            startup_timeout=_WHOLE_LIMIT_S,
             store_widget_state=True,
             shutdown_kernel="immediate",
             resources={"metadata": {"path": order.folder}},
@@ -71,6 +80,7 @@ class Execution(NotebookClient):
         self._left_bytes = order.page_bytes
         self._replies = replies
         self._whole: asyncio.Task[Any] | None = None
+        self._environment: dict[str, str] = {}
 
     @property
     def put_out_too_much(self) -> bool:
@@ -80,12 +90,27 @@ class Execution(NotebookClient):
     async def run(self, environment: Mapping[str, str]) -> None:
         """The notebook is executed."""
         self._whole = asyncio.current_task()
-        await self.async_execute(env={**os.environ, **environment})
+        self._environment = {**os.environ, **environment}
+        await self.async_execute(env=self._environment)
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         """The kernel runs, and its process group is known."""
         await super().async_start_new_kernel(**options)
         self.group = getattr(getattr(self.km, "provisioner", None), "pgid", None)
+
+    async def async_start_new_kernel_client(self) -> KernelClient:
+        """The kernel answers."""
+        for patience_s in _START_PATIENCE_S:
+            self.startup_timeout = patience_s
+            try:
+                return await super().async_start_new_kernel_client()
+            except RuntimeError as error:
+                if "didn't respond" not in str(error):  # it died, and the next one would
+                    raise
+            self.km = self.create_kernel_manager()
+            await self.async_start_new_kernel(env=self._environment)
+        self.startup_timeout = _WHOLE_LIMIT_S
+        return await super().async_start_new_kernel_client()
 
     def _begins(self, cell: NotebookNode, cell_index: int) -> None:
         self._replies.write(framed(Advanced(self.cell or 0, self._total)))
