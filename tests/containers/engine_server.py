@@ -22,6 +22,8 @@ from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_unix_socket
 from tornado.web import Application, RequestHandler
 
+from tests.containers import engine_execs
+
 GIB = 2**30
 PIECE_BYTES = 16 * 2**10
 PS_TITLES = {
@@ -193,6 +195,7 @@ class EngineServer:
         self.drop_after: int | None = None
         self.changed = asyncio.Condition()
         self.streams: set[RequestHandler] = set()
+        self.programs = engine_execs.Programs()
         self._server: HTTPServer | None = None
 
     async def start(self) -> None:
@@ -206,6 +209,7 @@ class EngineServer:
             (r"/v[\d.]+/containers/([^/]+)/stats", _Stats),
             (r"/v[\d.]+/containers/([^/]+)/top", _Top),
             (r"/v[\d.]+/events", _Events),
+            *engine_execs.rows(_Handler),
         ]
         self._server = HTTPServer(Application([(path, kind, {"engine": self}) for path, kind in rows]))
         self._server.add_socket(bind_unix_socket(str(self.path)))
@@ -214,6 +218,7 @@ class EngineServer:
         """It is gone with all its connections, as when the engine is restarted."""
         assert self._server is not None
         self._server.stop()
+        self.programs.cut()
         for handler in list(self.streams):
             handler.request.connection.stream.close()
         await self._server.close_all_connections()

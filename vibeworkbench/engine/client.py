@@ -1,7 +1,7 @@
 """The Engine over HTTP: a few questions, and three streams that end when the Engine ends them.
 
 Source: Docker Engine API v1.47: SystemPing (version in the header ``Api-Version``), ContainerList, ContainerInspect,
-ContainerLogs, ContainerStats, SystemEvents; "Versioning": the version stands in front of the path.
+ContainerLogs, ContainerStats, SystemEvents, "Hijacking"; "Versioning": the version stands in front of the path.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import httpx
 import msgspec
+from httpcore import AsyncNetworkStream
 
 from vibeworkbench.engine.address import Address
 from vibeworkbench.engine.facts import Facts, facts_of
@@ -81,7 +82,7 @@ class Engine:
 
     async def containers(self) -> list[str]:
         """The ids of all containers, those that do not run too."""
-        listed = await self._json("/containers/json", {"all": "1"})
+        listed = await self.json("/containers/json", {"all": "1"})
         return [str(each["Id"]) for each in listed if isinstance(each, dict) and "Id" in each]
 
     async def inspect(self, container_id: str) -> Facts:
@@ -90,12 +91,12 @@ class Engine:
         Raises:
             NotFound: It is gone.
         """
-        return facts_of(await self._json(f"/containers/{container_id}/json", {}))
+        return facts_of(await self.json(f"/containers/{container_id}/json", {}))
 
     async def stats(self, container_id: str) -> Reading:
         """One reading, at once: without the reading before, which whoever asks again has."""
         asked = {"stream": "0", "one-shot": "1"}
-        return reading_of(await self._json(f"/containers/{container_id}/stats", asked))
+        return reading_of(await self.json(f"/containers/{container_id}/stats", asked))
 
     async def top(self, container_id: str) -> list[Process]:
         """The container's processes.
@@ -106,9 +107,9 @@ class Engine:
         """
         path = f"/containers/{container_id}/top"
         try:
-            return processes_of(await self._json(path, {"ps_args": PS}))
+            return processes_of(await self.json(path, {"ps_args": PS}))
         except Unavailable:  # not every ps knows these columns, and the Engine answers 500 for it
-            return processes_of(await self._json(path, {}))
+            return processes_of(await self.json(path, {}))
 
     async def stats_stream(self, container_id: str) -> AsyncGenerator[Reading, None]:
         """A reading each second, until the container or the Engine ends."""
@@ -142,7 +143,33 @@ class Engine:
             for line in reader.rest():  # the stream came to its end: nothing follows that would complete it
                 yield line
 
-    async def _json(self, path: str, asked: Mapping[str, str]) -> Any:
+    async def order(self, path: str, asked: Mapping[str, str], body: Any = None) -> Any:
+        """What the Engine says when something is to be made or changed; ``None`` where it says nothing.
+
+        Args:
+            path: Below the version.
+            asked: The query.
+            body: The order, as JSON; ``None`` where there is none.
+        """
+        version = await self.version()
+        async with self._asked(f"/v{version}{path}", asked, method="POST", body=body) as answer:
+            said = await _whole(answer)
+            return _decoded(said) if said else None
+
+    @asynccontextmanager
+    async def hijacked(self, path: str, body: Any) -> AsyncIterator[AsyncNetworkStream]:
+        """The connection itself, which is no HTTP any more: what is written to it goes to a program, and back.
+
+        Source: Docker Engine API v1.47, ContainerAttach, "Hijacking" and "Stream format".
+        """
+        version, upgrade = await self.version(), {"Upgrade": "tcp", "Connection": "Upgrade"}
+        async with self._asked(f"/v{version}{path}", {}, method="POST", body=body, headers=upgrade) as answer:
+            if answer.status_code != 101:
+                raise UpstreamFailed(f"the container engine answers {answer.status_code} and gives no connection")
+            yield answer.extensions["network_stream"]
+
+    async def json(self, path: str, asked: Mapping[str, str]) -> Any:
+        """What the Engine says about something."""
         version = await self.version()
         async with self._asked(f"/v{version}{path}", asked) as answer:
             return _decoded(await _whole(answer))
@@ -155,9 +182,16 @@ class Engine:
 
     @asynccontextmanager
     async def _asked(
-        self, path: str, asked: Mapping[str, str], *, endless: bool = False
+        self,
+        path: str,
+        asked: Mapping[str, str],
+        *,
+        endless: bool = False,
+        method: str = "GET",
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
-        request = self._http.build_request("GET", path, params=dict(asked))
+        request = self._http.build_request(method, path, params=dict(asked), json=body, headers=headers)
         if endless:
             request.extensions["timeout"]["read"] = None
         try:

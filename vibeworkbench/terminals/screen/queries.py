@@ -62,6 +62,11 @@ def without_questions(output: bytes) -> bytes:
     return _QUESTIONS.sub(b"", output)
 
 
+def with_questions_blank(output: bytes) -> bytes:
+    """The same, as long as before: in place of the questions stand zero bytes, which terminals ignore."""
+    return _QUESTIONS.sub(lambda found: bytes(len(found[0])), output)
+
+
 def is_answer(typed: bytes) -> bool:
     """Whether a terminal said this by itself and nobody typed it."""
     return typed.startswith(b"\x1b") and _ANSWERS.fullmatch(typed) is not None

@@ -1,0 +1,123 @@
+"""ttyd: binary messages whose first byte says what they are; one shell for each connection.
+
+A lost connection is a lost shell, so each connection is an epoch of its own. PAUSE is not used: ttyd forgets it while a
+buffer is on its way, and a program would go on all the same; so it is always read.
+
+Source: ttyd 1.7, ``src/protocol.c`` and ``src/http.c``.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+import msgspec
+
+from vibeworkbench.errors import Unavailable, UpstreamFailed, WorkbenchError
+from vibeworkbench.terminals.model import Exit, Size
+from vibeworkbench.terminals.upstreams import READ_BYTES
+from vibeworkbench.terminals.upstreams.peer import Peer, refusal
+
+SUBPROTOCOL = "tty"
+_OUTPUT = ord("0")
+_NORMAL, _FAILED = 1000, 1011
+
+
+async def auth_token(
+    url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None, answer_s: float = 10.0
+) -> str | None:
+    """What ttyd wants to hear in the first message; ``None`` where no ttyd answers.
+
+    Args:
+        url: Of its ``token``.
+        headers: Sent with the request.
+        tls: For ``https``.
+        answer_s: How long it has.
+
+    Raises:
+        WorkbenchError: It cannot be reached, or refuses.
+    """
+    verify: ssl.SSLContext | bool = tls or False  # without TLS there is nothing to verify
+    try:
+        async with httpx.AsyncClient(headers=dict(headers), verify=verify, timeout=answer_s, trust_env=False) as client:
+            answer = await client.get(url)
+    except httpx.TimeoutException:
+        raise Unavailable("The upstream does not answer in time.") from None
+    except httpx.HTTPError as error:
+        raise Unavailable(f"The upstream cannot be reached ({type(error).__name__}).") from None
+    if answer.status_code in {401, 403, 407, 429, 502, 503, 504}:
+        raise refusal(answer.status_code, has_token=bool(headers))
+    try:
+        said = answer.json()
+    except ValueError:
+        return None
+    token = said.get("token") if isinstance(said, dict) else None
+    return token if answer.status_code == 200 and isinstance(token, str) else None
+
+
+@dataclass(slots=True, kw_only=True)
+class TtydConnection:
+    """A connection with a shell of its own.
+
+    Args:
+        peer: The open WebSocket.
+        blame: Told what makes it vain to connect again.
+        shell: Which shell this is.
+
+    Attributes:
+        offset: 0: nothing of the shell was seen before.
+        exit: How the shell ended.
+    """
+
+    peer: Peer
+    blame: Callable[[WorkbenchError], None]
+    shell: str
+    offset: int = 0
+    exit: Exit | None = None
+    _waiting: memoryview = memoryview(b"")  # noqa: RUF009 - an immutable, empty one
+
+    async def begin(self, size: Size, token: str) -> None:
+        """The shell starts, and has its size."""
+        hello = {"AuthToken": token, "columns": size.cols, "rows": size.rows}
+        await self.peer.send(msgspec.json.encode(hello))
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end."""
+        while not self._waiting:
+            message = await self.peer.receive()
+            if message is None:
+                self._ended()
+                return b""
+            if isinstance(message, str):
+                self.blame(UpstreamFailed("What the upstream sends is not what ttyd sends."))
+                return b""
+            if message and message[0] == _OUTPUT:  # the others are a title and the page's preferences
+                self._waiting = memoryview(message)[1:]
+        piece, self._waiting = bytes(self._waiting[:READ_BYTES]), self._waiting[READ_BYTES:]
+        return piece
+
+    def _ended(self) -> None:
+        if self.peer.close_code == _NORMAL:
+            self.exit = Exit(0)
+        elif self.peer.close_code == _FAILED:
+            self.exit = Exit(None, "ttyd says that the program failed, and not how.")
+        elif not isinstance(error := self.peer.ending(), Unavailable):
+            self.blame(error)
+
+    async def write(self, data: bytes) -> None:
+        """The bytes are on their way."""
+        await self.peer.send(b"0" + data)
+
+    async def resize(self, size: Size) -> None:
+        """The program knows the size of its screen."""
+        await self.peer.send(b"1" + msgspec.json.encode({"columns": size.cols, "rows": size.rows}))
+
+    async def pulse(self) -> float | None:
+        """Seconds to ttyd and back."""
+        return await self.peer.pulse()
+
+    async def close(self, *, end: bool) -> None:
+        """The connection has ended, and so has the shell."""
+        await self.peer.close()
