@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 import json
 import re
+import secrets
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ def server(start_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     shutil.copy(NOTEBOOK, data)
     for name, text in {"board": FULL_SCREEN, "counting": COUNTING, "reading": READING}.items():
         (data / f"{name}.py").write_text(text)
-    started = start_server("[terminals]\nsurvive_s = 0\n", data=data)
+    token = secrets.token_hex(16)
+    known = {"VIBEWORKBENCH_TOKEN": token, "FAR_TOKEN": token}  # it reaches its own terminals as another server would
+    started = replace(start_server("[terminals]\nsurvive_s = 0\n", data=data, environment=known), token=token)
     publish(started, notebook="terminals.ipynb", interactive=True)
     return started
 
@@ -428,3 +431,41 @@ async def test_in_voila_one_types_as_in_a_notebook(reader: Any, server: Any, ter
     await expect(person.page.locator(".vw-driver")).to_contain_text("You have the keyboard")
     await type_in(person, "echo in voila $((40 + 2))")
     await expect(rows(person)).to_contain_text("in voila 42")
+
+
+async def test_every_attempt_to_reach_a_lost_program_is_seen_by_all(
+    reader: Any, server: Any, terminal: str, network_to: Callable[[Any], Any]
+) -> None:
+    """The way between the workbench and a terminal elsewhere is cut; the reader's own way is well meanwhile."""
+    network = await network_to(server)
+    there = f"{network.url.replace('http', 'ws', 1)}vibeworkbench/parties/terminal-server/{terminal}"
+    upstream = {"kind": "websocket", "url": there, "tokenEnv": "FAR_TOKEN"}
+    with server.http() as admin:
+        made = admin.post("api/terminals", json={"upstream": upstream, "name": "Far"})
+    assert made.status_code == 201, made.text
+    far = made.json()["terminalId"]
+    owner = await opened(reader, server, far)
+    viewer = await watching(reader, server, far)
+    hops = [person.page.locator("[data-hop=program]") for person in (owner, viewer)]
+    await expect(hops[0]).to_contain_text("remote server")
+    await expect(hops[1]).to_contain_text("connected")
+    await type_in(owner, "echo far $((1 + 1))")
+    await expect(rows(viewer)).to_contain_text("far 2")
+    network.cut()
+    for hop in hops:
+        await expect(hop).to_contain_text("attempt 2")
+    await expect(hops[1].get_by_role("button")).to_have_count(0)
+    await expect(owner.page.locator("[data-hop=you]")).to_contain_text("connected")
+    await type_in(owner, "lost")
+    await expect(owner.page.locator(".vw-notice")).to_contain_text("nothing was typed")
+    network.mend()
+    retry = hops[0].get_by_role("button", name="Retry now")
+    if await retry.count():
+        await retry.click()
+    for hop in hops:
+        await expect(hop).not_to_contain_text("attempt")
+    await type_in(owner, "echo again $((2 + 2))")
+    await expect(rows(viewer)).to_contain_text("again 4")
+    await expect(rows(viewer)).not_to_contain_text("lost")
+    with server.http() as admin:
+        admin.delete(f"api/terminals/{far}")
