@@ -21,7 +21,20 @@ from vibeworkbench import errors, settings
 from vibeworkbench.cli.app import vibeworkbench as command_line
 from vibeworkbench.ops.checks import load_checks
 from vibeworkbench.ops.collectors import load_collectors
-from vibeworkbench.settings import Settings
+from vibeworkbench.settings import (
+    Settings,
+    access,
+    dashboards,
+    logs,
+    ops,
+    rooms,
+    storage,
+    targets,
+    terminals,
+    voila,
+    web,
+    whole,
+)
 from vibeworkbench.web import openapi
 from vibeworkbench.workbench import Workbench
 
@@ -48,10 +61,15 @@ def differs(path: Path, text: str, *, write: bool) -> bool:
     return not same
 
 
+SETTINGS = (storage, rooms, targets, ops, dashboards, logs, terminals, web, access, voila, whole)
+"""The modules of the settings, in the order of the page."""
+
+
 def settings_page() -> str:
     """Every table of the settings file: key, type, default and meaning."""
     lines = ["# Settings", "", WRITTEN_BY, inspect.getdoc(settings) or "", ""]
-    for node in ast.parse(inspect.getsource(settings)).body:
+    nodes = (node for each in SETTINGS for node in ast.parse(inspect.getsource(each)).body)
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and node.name != "Section":
             lines += [f"## {node.name}", "", ast.get_docstring(node) or "", "", *settings_table(node), ""]
     return "\n".join(lines)
