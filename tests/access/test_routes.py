@@ -195,9 +195,9 @@ def test_the_record_tells_who_changed_what(admin: httpx.Client) -> None:
     older = admin.get("api/audit", params={"limit": 1, "cursor": page["nextCursor"]}).json()["items"]
     assert older[0]["id"] < page["items"][-1]["id"]
     assert (
-        admin.get("api/audit", params={"kind": "role-removed", "since": "2999-01-01T00:00:00Z"}).json()["items"] == []
+        admin.get("api/audit", params={"kind": "role-removed", "since": "2200-01-01T00:00:00Z"}).json()["items"] == []
     )
-    assert admin.get("api/audit", params={"since": "2999-01-01T00:00:00"}).status_code == 400
+    assert admin.get("api/audit", params={"since": "2200-01-01T00:00:00"}).status_code == 400
     assert admin.get("api/audit", params={"cursor": "x"}).status_code == 400
 
 
