@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from stat import S_IMODE
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
@@ -123,10 +125,17 @@ async def test_the_login_shell(local: Making, monkeypatch: pytest.MonkeyPatch) -
     assert login_shell() in {"/bin/bash", "/bin/sh"}
 
 
-async def test_a_long_data_directory(local: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A directory whose path is short, as that of a login is."""
+    with TemporaryDirectory(prefix="vw", dir="/tmp") as path:
+        yield Path(path)
+
+
+async def test_a_long_data_directory(
+    local: Making, tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the socket's path would be too long it stands elsewhere, for this user alone, and is found again."""
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     directory = tmp_path / ("d" * 100) / "terminal"
     shell = Dialogue(local(name="long", directory=directory))
