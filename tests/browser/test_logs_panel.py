@@ -151,12 +151,24 @@ async def test_one_goes_from_templates_to_lines_to_a_record_and_to_how_it_was_un
 
 
 async def test_an_address_names_a_template(reader: Any, server: Any, source: str) -> None:
-    """As the links of issues do."""
+    """As the link of an issue does, which opens its lines."""
     send(server, source, "first of a kind", "second thing 5", "second thing 6")
     with server.http() as client:
         items = client.get("api/logs", params={"text": "second"}).json()["items"]
     person = await opened(reader, server, source, asked=f"&template={items[0]['templateId']}")
     await expect(person.page.locator(".vw-log-row")).to_have_count(2)
+
+    send(server, source, "no cart 7", "no cart 8", level="error")
+    with server.http() as client:
+        client.post(
+            "api/ops/scan", json={"scope": "full", "filters": {"source": [f"worker:{source}"]}}
+        ).raise_for_status()
+        filed = client.get("api/ops/issues", params={"limit": 100}).json()["items"]
+        (issue,) = [each for each in filed if "no cart <number>" in each["title"]]
+        link = client.get(f"api/ops/issues/{issue['issueId']}").json()["evidence"]["link"]
+    await person.page.goto(f"{person.url}vibeworkbench/dashboards/logs{link}")
+    await expect(person.page.locator(".vw-log-row")).to_have_count(2)
+    await expect(row(person, "no cart 8")).to_be_visible()
 
 
 async def test_nothing_of_a_line_is_obeyed(reader: Any, server: Any, source: str) -> None:
