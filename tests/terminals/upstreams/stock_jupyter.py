@@ -79,5 +79,9 @@ class StockJupyter:
         """It has ended in order, with its shells."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(PATIENCE_S)
+            try:
+                self._process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
             self._process = None
