@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from vibeworkbench.logs.headers import Layout, layouts_of
 from vibeworkbench.logs.headers.forms import level_word
 from vibeworkbench.logs.headers.kept import layout_from, text_of
-from vibeworkbench.logs.headers.layout import SAMPLE
+from vibeworkbench.logs.headers.layout import SAMPLE, spread
 from vibeworkbench.logs.headers.plan import Plan
 from vibeworkbench.logs.shapes import Part, Shapes, is_plain, joined_parts, machine_zone, zeroed
 from vibeworkbench.logs.sql import statement
@@ -178,8 +178,7 @@ class Headings:
 
 
 def _some(messages: pa.ChunkedArray | pa.Array, rows: np.ndarray) -> list[str]:
-    step = max(1, len(rows) // SAMPLE)
-    texts: list[str] = messages.take(pa.array(rows[::step][:SAMPLE])).to_pylist()
+    texts: list[str] = messages.take(pa.array(rows[spread(len(rows))])).to_pylist()
     return texts
 
 

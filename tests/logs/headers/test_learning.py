@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.logs.headers.written import FORMS, written
 from vibeworkbench.logs.headers import layouts_of
+from vibeworkbench.logs.headers.layout import SAMPLE, spread
 from vibeworkbench.logs.model import Level
 
 NOW = datetime(2025, 12, 31, tzinfo=UTC)
@@ -41,6 +42,32 @@ def test_several_forms_in_one_source():
     ]
     layout = layouts_of([line for line, _ in pairs], NOW)
     assert [layout.parsed(line).message for line, _ in pairs] == [message for _, message in pairs]
+
+
+def test_programs_that_write_their_instants_alike_keep_their_own_headers():
+    """The one whose columns hold a level is told from the other, which has the instant only."""
+    at = [f"11-28 09:00:{number % 60:02}.{number:03}" for number in range(120)]
+    firm = [
+        (f"{stamp}  1702  {2395 + number % 7} {'DIWE'[number % 4]} Pool{number % 5}: baked {number} loaves", "baked")
+        for number, stamp in enumerate(at)
+    ]
+    bare = [
+        (f"{stamp} oven{number % 3} sold {number} loaves to {'abc'[number % 3]}", "oven")
+        for number, stamp in enumerate(at)
+    ]
+    lines = [line for pair in zip(firm, bare, strict=True) for line in pair]
+    layout = layouts_of([line for line, _ in lines], NOW)
+    assert {(layout.parsed(line).message.startswith(begin)) for line, begin in lines} == {True}
+
+
+@pytest.mark.parametrize("programs", range(2, 17))
+def test_a_sample_meets_every_program_that_takes_its_turn(programs):
+    """Whatever their number has in common with that of the lines, also when the sample was one already."""
+    for count in (1000, 1024, 16_000):
+        places = spread(count)
+        assert len(places) <= SAMPLE
+        met = [at % programs for at in places]
+        assert min(met.count(each) for each in range(programs)) > len(places) / programs / 3
 
 
 def test_what_has_no_header_is_all_message():

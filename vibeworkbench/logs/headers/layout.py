@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from zlib import crc32
 
 from vibeworkbench.logs.headers.catalogue import KNOWN, WRAPPERS
 from vibeworkbench.logs.headers.forms import Form, Parsed, level_in
@@ -71,7 +72,7 @@ def layouts_of(lines: Sequence[str], now: datetime) -> Layout:
     """The layout that a sample of one source's lines has: known forms first, then those learned from the other lines.
 
     Args:
-        lines: Raw lines of one source, in any order; of more than 500 every so-manieth is looked at.
+        lines: Raw lines of one source, in any order; of more than 500 some from everywhere are looked at.
         now: The present, aware UTC.
     """
     sample = _thinned([line for line in lines if line.strip()])
@@ -89,8 +90,14 @@ def layouts_of(lines: Sequence[str], now: datetime) -> Layout:
 
 
 def _thinned(lines: list[str]) -> list[str]:
-    step = -(-len(lines) // SAMPLE)
-    return lines[::step] if step > 1 else lines
+    return [lines[at] for at in spread(len(lines))] if len(lines) > SAMPLE else lines
+
+
+def spread(count: int) -> list[int]:
+    """Which of so many lines are a sample: one of each stretch, at no regular place, for several may take turns."""
+    step = max(-(-count // SAMPLE), 1)
+    places = (start + crc32(b"%d" % start) % step for start in range(0, count, step))
+    return [at for at in places if at < count]
 
 
 def _wrapper(sample: list[str], now: datetime) -> AnyForm | None:

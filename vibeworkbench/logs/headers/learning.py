@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vibeworkbench.logs.headers.cells import Cell, cells_of
-from vibeworkbench.logs.headers.forms import Form, compiled
+from vibeworkbench.logs.headers.forms import STAMP_GROUPS, Form, compiled
 from vibeworkbench.logs.headers.stamps import BY_NAME, order_of, unnamed
 
 MOST_FORMS = 12
@@ -21,6 +21,9 @@ STABLE = 0.95
 FEW = 5
 _LEAST_SHARE = 0.01
 _LAST_ANCHOR = 14
+_BEHIND, _LEAST_PART = 5, 0.1
+_SPEAKERS = 6
+"""Different words before a dash that are names, however few the lines: of so few, each may be another program."""
 
 Line = tuple[str, list[Cell]]
 
@@ -35,6 +38,8 @@ def learned(lines: Sequence[str]) -> list[Form]:
         if len(group) < least:
             break
         form = _Columns(group).form()
+        if form is not None and STAMP_GROUPS.issuperset(form.groups) and (firmer := _with_level_behind(group)):
+            form = firmer
         fitting = form is not None and [line for line in group if compiled(form.pattern).match(line[0])]
         if form is None or not fitting:
             continue
@@ -79,6 +84,29 @@ def _with_level(chosen: list[Line], others: list[Line]) -> tuple[list[Line], lis
         return chosen, others
     upper = [line for line in chosen if _has(line[1], at, "level") or _is_capitals(line[1], at)]
     return upper, [*others, *(line for line in chosen if line not in upper)] if len(upper) < len(chosen) else others
+
+
+def _with_level_behind(lines: list[Line]) -> Form | None:
+    """The form of those of the lines whose columns are alike and hold a level: it is firmer than an instant alone.
+
+    Two programs may write their instants in the same way and position, and then go on each in its own.
+    """
+    kinds: dict[tuple[str, ...], list[Line]] = {}
+    for line in lines:
+        kinds.setdefault(tuple(cell.kind for cell in line[1][:_BEHIND]), []).append(line)
+    for alike in sorted(kinds.values(), key=len, reverse=True):
+        if len(alike) < max(FEW, _LEAST_PART * len(lines)) or len(alike) == len(lines):
+            return None
+        form = _Columns(alike).form()
+        if form is not None and _levels(form, alike) > 1:
+            return form
+    return None
+
+
+def _levels(form: Form, lines: list[Line]) -> int:
+    """How many different levels the form finds: a word that is always the same may be part of the message."""
+    found = (compiled(form.pattern).match(line) for line, _ in lines)
+    return len({match["level"] for match in found if match}) if "level" in form.groups else 0
 
 
 def _is_plain_level(cell: Cell) -> bool:
@@ -294,7 +322,7 @@ class _Columns:
             return ""
         rests = [line[cells[end + 1].start :] for line, cells in rows]
         heads = [found[1] for rest in rests if (found := re.match(r"(\S+(?: \S+){0,2}?) (?:-{1,3}|\|) ", rest))]
-        if len(heads) < STABLE * len(rows) or len(set(heads)) > max(3, 0.05 * len(heads)):
+        if len(heads) < STABLE * len(rows) or len(set(heads)) > max(_SPEAKERS, 0.05 * len(heads)):
             return ""
         return r"(?P<component>\S+(?: \S+){0,2}?) (?:-{1,3}|\|) +"
 
