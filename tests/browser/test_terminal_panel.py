@@ -244,7 +244,7 @@ async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
     own = cut.page.locator("[data-hop=you]")
     await expect(own).to_contain_text("connected")
     await type_in(driver, run("counting", 3000))
-    await expect(rows(cut)).to_contain_text("number 0000")
+    await expect(rows(cut)).to_contain_text("number 00")
     cut.network_is_cut = True
     network.cut()
     await expect(own).to_contain_text("attempt 2")
