@@ -84,7 +84,8 @@ def server(start_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         (data / f"{name}.py").write_text(text)
     token = secrets.token_hex(16)
     known = {"VIBEWORKBENCH_TOKEN": token, "FAR_TOKEN": token}  # it reaches its own terminals as another server would
-    started = replace(start_server("[terminals]\nsurvive_s = 0\n", data=data, environment=known), token=token)
+    settings = "[terminals]\nsurvive_s = 0\nfree_after_s = 3600.0\n"  # who drives stays so, however slow the machine
+    started = replace(start_server(settings, data=data, environment=known), token=token)
     publish(started, notebook="terminals.ipynb", interactive=True)
     return started
 
