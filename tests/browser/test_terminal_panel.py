@@ -183,7 +183,9 @@ def rows(person: Reader) -> Any:
 
 
 async def type_in(person: Reader, text: str) -> None:
-    """The person types it and Enter."""
+    """The person types it and Enter, once there is who takes it."""
+    for hop in await person.page.locator("[data-hop]").all():
+        await expect(hop).to_contain_text("connected")
     await person.page.locator(".xterm-helper-textarea").focus()
     await person.page.keyboard.type(text)
     await person.page.keyboard.press("Enter")
