@@ -28,7 +28,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "operations": {"interactive": True},
     "logs": {"role": "analyst"},
     "containers": {},
-    "terminals": {},
+    "terminals": {"interactive": True},  # typing takes Voila: the page without a kernel is for reading
 }
 """Dashboards of the package that are published at the first start, by name, and for whom."""
 TOUR = "tour.ipynb"
