@@ -21,8 +21,9 @@ from vibeworkbench.errors import Unavailable
 from vibeworkbench.logs.columns import FileMark, Lines
 from vibeworkbench.logs.model import Kind
 from vibeworkbench.logs.service import Logs
-from vibeworkbench.logs.tail.follow import Delivery, Memory, Tail, TailOrder, TailResult
+from vibeworkbench.logs.tail.follow import Tail
 from vibeworkbench.logs.tail.lines import Patience
+from vibeworkbench.logs.tail.looks import Delivery, Memory, TailOrder, TailResult
 from vibeworkbench.logs.tail.marks import Mark, mark_of, stored_form
 from vibeworkbench.settings import FilesTarget
 

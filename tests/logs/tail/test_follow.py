@@ -17,8 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vibeworkbench.logs.tail.follow import Candidate, Memory, Tail, TailOrder, TailResult, candidates
+from vibeworkbench.logs.tail.follow import Tail
 from vibeworkbench.logs.tail.lines import RECORD_BYTES, Patience
+from vibeworkbench.logs.tail.looks import Candidate, Memory, TailOrder, TailResult, candidates
 from vibeworkbench.logs.tail.marks import mark_of, stored_form
 
 

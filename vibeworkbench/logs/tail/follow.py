@@ -14,145 +14,35 @@ Content that was written and removed between two looks is gone; nothing can read
 from __future__ import annotations
 
 import os
-import stat
 import time
 import zlib
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from glob import iglob
 from itertools import islice
 
 from msgspec import structs
 
 from vibeworkbench.logs.joining import SAMPLE_BYTES, Shape
-from vibeworkbench.logs.tail.lines import Patience, Reader, shape_at
+from vibeworkbench.logs.tail.lines import Reader, shape_at
+from vibeworkbench.logs.tail.looks import (
+    MOST_NAMES,
+    Candidate,
+    Delivery,
+    Identity,
+    State,
+    TailOrder,
+    TailResult,
+    candidate_at,
+    candidates,
+)
 from vibeworkbench.logs.tail.marks import PRINT_BYTES, Mark, OpenFile, fingerprint, opened, unchanged
 
-_MOST_NAMES = 50_000
 _MOST_BESIDE = 50
 _FORGOTTEN_AFTER_S = 24 * 3600
 # Short logs without times may well begin alike; only beyond this size equal beginnings mean a copy.
 _LEAST_COPY_BYTES = 1024
 _BROKEN = (EOFError, OSError, zlib.error)
-
-Identity = tuple[int, int]
-State = tuple[int, int]
-"""Size and time of the last change: a file in the same state has the same content."""
-
-
-@dataclass(slots=True)
-class Memory:
-    """What looks of one glob know from earlier ones, only to save work.
-
-    Attributes:
-        shapes: Content's id → how much of it told its shape, and the shape.
-        skipped: Files that are not read, in which state, and why.
-        strange: Files that do not hold a mark's content, in which state.
-    """
-
-    shapes: dict[str, tuple[int, Shape]] = field(default_factory=dict)
-    skipped: dict[Identity, tuple[State, str]] = field(default_factory=dict)
-    strange: dict[tuple[Identity, str], State] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TailOrder:
-    """What to follow.
-
-    Attributes:
-        glob: The files.
-        marks: Where the last reading got to.
-        memory: What the last reading knew; it is changed.
-        max_bytes: Most bytes of one file, about.
-        max_files: Most files, newest first.
-        until_s: Monotonic clock at which reading stops; the marks then say where.
-        now_s: The present, Unix time.
-        patience: How long the last record of a file is waited for.
-    """
-
-    glob: str
-    marks: Collection[Mark]
-    memory: Memory
-    max_bytes: int
-    max_files: int
-    until_s: float
-    now_s: int
-    patience: Patience
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Records of one file, and the marks that are true once they are kept.
-
-    Attributes:
-        path: The file, by the name under which it was first seen.
-        records: Texts, in order.
-        marks: Id → mark, of all that moved since the last delivery; ``None`` forgets one.
-    """
-
-    path: str
-    records: list[str]
-    marks: Mapping[str, Mark | None]
-
-
-@dataclass(slots=True)
-class TailResult:
-    """What became of the files, once all deliveries were taken.
-
-    Attributes:
-        marks: Where the next reading begins.
-        files: Matched files.
-        left_out: How many of them were left out by ``max_files``.
-        refused: Names of files that may not be read.
-        skipped: Name → why it is not read: ``binary``, ``incomplete gzip`` ...
-        behind_bytes: Bytes on disk that are left for the next reading.
-        waiting: Whether a record was left because it may go on.
-        in_time: Whether the reading came to its end before ``until_s``.
-    """
-
-    marks: list[Mark] = field(default_factory=list)
-    files: int = 0
-    left_out: int = 0
-    refused: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-    behind_bytes: int = 0
-    waiting: bool = False
-    in_time: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A file of the glob, as it was when it was listed."""
-
-    path: str
-    status: os.stat_result
-
-    @property
-    def identity(self) -> Identity:
-        """Device and inode."""
-        return self.status.st_dev, self.status.st_ino
-
-
-def candidates(glob: str) -> list[Candidate]:
-    """The regular files of a glob, oldest first, each inode once; those that vanish meanwhile are left out."""
-    found: dict[Identity, Candidate] = {}
-    for path in islice(iglob(os.path.expanduser(glob), recursive=True), _MOST_NAMES):
-        candidate = _candidate(path)
-        if candidate and (candidate.identity not in found or not os.path.islink(path)):
-            found[candidate.identity] = candidate
-    return sorted(found.values(), key=lambda one: (one.status.st_mtime_ns, one.path))
-
-
-def _candidate(path: str) -> Candidate | None:
-    try:
-        path.encode()  # a name that is no UTF-8 has no place in a cursor
-        status = os.stat(path)
-    except (OSError, UnicodeEncodeError):
-        return None
-    return Candidate(path, status) if stat.S_ISREG(status.st_mode) else None
-
 
 Reading = Generator[Delivery, None, bool]
 """A pass over one file: what it delivers, and at last whether the file is done with."""
@@ -259,7 +149,7 @@ class Tail:
             if identity in self._known or identity in listed:
                 continue
             path = self._names(os.path.dirname(mark.path)).get(mark.inode)
-            candidate = _candidate(path) if path and _related(os.path.basename(path), mark) else None
+            candidate = candidate_at(path) if path and _related(os.path.basename(path), mark) else None
             there = candidate if candidate and candidate.identity == identity else None
             if there is None or not (yield from self._reads_departed(there, mark)):
                 self._orphans.append(mark)
@@ -296,7 +186,7 @@ class Tail:
         for mark in [mark for mark in self._orphans if mark.offset]:
             directory = os.path.dirname(mark.path)
             paths = [path for path in self._names(directory).values() if _related(os.path.basename(path), mark)]
-            found = (_candidate(path) for path in sorted(paths)[:_MOST_BESIDE])
+            found = (candidate_at(path) for path in sorted(paths)[:_MOST_BESIDE])
             for one in found:
                 # What was copied, moved or compressed after the last reading is at least as new as that.
                 later = one is not None and one.status.st_mtime_ns >= mark.modified_ns
@@ -429,7 +319,7 @@ class Tail:
         if directory not in self._directories:
             try:
                 with os.scandir(directory) as entries:
-                    listed = {entry.inode(): entry.path for entry in islice(entries, _MOST_NAMES)}
+                    listed = {entry.inode(): entry.path for entry in islice(entries, MOST_NAMES)}
             except OSError:
                 listed = {}
             self._directories[directory] = listed
