@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging.config
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -232,7 +233,8 @@ async def test_a_token_that_is_not_set_is_said(make, monkeypatch):
 
 
 async def test_the_token_stands_in_no_log(jupyter, make, caplog):
-    """Neither ours nor a library's, at any level."""
+    """Neither ours nor a library's, at any level, however logging is configured."""
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Jupyter's applications do
     with caplog.at_level(0):
         shell = await connected(make())
         await shell.end()

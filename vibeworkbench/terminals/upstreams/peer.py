@@ -36,9 +36,9 @@ PAUSED_S = 1.0
 TOO_BIG = 1009
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
-# Handshakes carry tokens, and the library would write their headers down.
-_SILENT = logging.getLogger("vibeworkbench.terminals.handshakes")
-_SILENT.disabled = True
+# Handshakes carry tokens, and the library would write their headers down. This logger is in no registry: whoever
+# configures logging, as Jupyter does, enables again what was merely disabled there.
+_SILENT = logging.Logger("vibeworkbench.terminals.handshakes", logging.CRITICAL + 1)  # noqa: LOG001 - for that reason
 
 
 class _Connect(connect):
