@@ -36,6 +36,7 @@ def run_tests(arguments: list[str]) -> bool:
         old.unlink()
     pytest = ["-m", "pytest", "--nbval-lax", "-n", "2", "--dist", "loadfile", *arguments]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start Python a thousand times: compile our own files once
     return bool(
         subprocess.run(
             [sys.executable, "-m", "coverage", "run", *pytest], cwd=ROOT, env=environment, check=False
