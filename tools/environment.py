@@ -97,8 +97,8 @@ def uv_or_pip(*arguments: str) -> None:
     Compiled too, as pip does: where Python may write no bytecode of its own (``PYTHONDONTWRITEBYTECODE``, a read-only
     image), each start of a server would compile 2,000 files again, which is half of its time.
     """
-    install = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", OWN_PYTHON]
-    command: list[str | Path] = [VENV / "bin" / install[0], *install[1:], *arguments]
+    options = ("--quiet", "--compile-bytecode", "--python", str(OWN_PYTHON))
+    command: list[str | Path] = [VENV / "bin" / "uv", "pip", "install", *options, *arguments]
     if subprocess.run(command, env=environment(), check=False).returncode:
         print("uv could not; trying pip", flush=True)
         pip("install", *arguments)
