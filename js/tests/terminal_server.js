@@ -110,12 +110,14 @@ export class TerminalServer {
 
   /** @param {import("ws").WebSocket} member */
   #greet(member) {
-    if (this.turnAway) return member.close(this.turnAway, "not today");
+    if (this.turnAway) {
+      member.close(this.turnAway, "not today");
+      return;
+    }
     this.#begun.set(member, false);
     member.on("close", () => this.#begun.delete(member));
     member.on("message", (data, isBinary) => this.#heard(member, /** @type {Buffer} */ (data), isBinary));
     member.send(JSON.stringify(this.#hello()));
-    return setTimeout(() => this.#begun.get(member) === false && this.#send(member, this.base, "tail"), 5);
   }
 
   /**
@@ -133,6 +135,7 @@ export class TerminalServer {
     this.said.push(message);
     if (message.type === "ping" && this.answersPings) member.send(JSON.stringify({ type: "pong", id: message.id }));
     if (message.type !== "resume") return;
+    // The workbench waits a while for this question; each client of ours asks it at once.
     const isKnown = message.epoch === this.epoch && message.offset >= this.base;
     this.#send(member, isKnown ? message.offset : this.base, isKnown ? "resume" : "tail");
   }
