@@ -234,7 +234,7 @@ async def test_a_server_that_is_killed_loses_nothing_that_its_holder_says_again(
     recordings = await opened()
     kept = recordings.of("abc")
     kept.began("shell", SIZE)
-    stream = b"".join(b"%015d\n" % offset * 64 for offset in range(0, 2**22, 1_024))
+    stream = b"".join(b"%015d\n" % offset * 64 for offset in range(0, 3 * 2**20, 1_024))
     for at in range(0, len(stream), 65_536):
         kept.output(stream[at : at + 65_536], at)
     kept.close()

@@ -12,12 +12,13 @@ from functools import partial
 from typing import TypeVar
 
 from vibeworkbench.terminals.model import Exit, Size
+from vibeworkbench.terminals.recordings.batch import Batch
 from vibeworkbench.terminals.recordings.track import Track
 
 WAITING_BYTES = 4 * 2**20
 """Most that waits of one terminal: chunks that its ring holds anyway."""
 
-HURRIED_BYTES = 2**18
+HURRIED_BYTES = 2**20
 """Where more waits, lines that may hold a secret are hidden whole."""
 
 TOGETHER_S = 0.02
@@ -142,6 +143,8 @@ class DiskRecording:
         self._dropped_bytes = 0
         self._drops = False
         self._head = 0
+        self._batch: Batch | None = None
+        """What was handed over last, where that is output."""
         self.is_closed = False
         self._hand(self._opened)
 
@@ -174,9 +177,17 @@ class DiskRecording:
         if self._drops:
             self._dropped_bytes += len(data)
         else:
-            at, hurried = self._writer.clock.now(), self.waiting_bytes > HURRIED_BYTES
-            self._hand(lambda: self._track.output(at, data, offset, hurried=hurried), len(data))
+            self._keep(data, offset)
         self._head = max(self._head, end)
+
+    def _keep(self, data: bytes, offset: int) -> None:
+        at = self._writer.clock.now()
+        if self._batch is not None and self._batch.add(at, data, offset):
+            self._given_bytes += len(data)
+            return
+        batch = Batch(at, data, offset, hurried=self.waiting_bytes > HURRIED_BYTES)
+        if self._hand(lambda: self._track.output(at, batch.take(), offset, hurried=batch.hurried), batch):
+            self._batch = batch
 
     def resized(self, size: Size) -> None:
         """The screen has this size from now on."""
@@ -210,16 +221,18 @@ class DiskRecording:
         if self._writer.tracks.get(self._terminal_id) is self._track:
             del self._writer.tracks[self._terminal_id]
 
-    def _hand(self, order: Callable[[], None], count: int = _EVENT_BYTES) -> None:
+    def _hand(self, order: Callable[[], None], batch: Batch | None = None) -> bool:
         """Small events are given even where output no longer is, up to twice the limit."""
+        self._batch = None
         if self.is_closed or self.waiting_bytes > 2 * WAITING_BYTES:
-            return
-        self._given_bytes += count
+            return False
+        self._given_bytes += _EVENT_BYTES if batch is None else batch.count
 
         def done() -> None:
             try:
                 order()
             finally:
-                self._done_bytes += count
+                self._done_bytes += _EVENT_BYTES if batch is None else batch.count
 
         self._writer.do(done)
+        return True
