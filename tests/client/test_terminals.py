@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import logging.config
 from contextlib import closing
 
 import pytest
@@ -252,3 +254,14 @@ def test_a_recording_asks_nothing_of_whoever_shows_it():
     asked = "\x1b[c\x1b[>0c\x1b[6n\x1b[?6n\x1b]11;?\x07\x1b]10;?\x1b\\\x1b[>q\x1b[?2026$p\x1b[18t\x1bP+q544e\x1b\\\x05"
     kept = "\x1b[31mred\x1b[0m\x1b]0;title\x07\x1b[?25l\x1b]11;#fff\x07"
     assert without_queries(kept + asked + kept) == kept + kept
+
+
+def test_the_token_stands_in_no_log(server, wb, caplog):
+    """Neither of a terminal nor of a room, at any level, however logging is configured."""
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Jupyter's applications do
+    with caplog.at_level(0), wb.terminal(upstream=SHELL, name="unlogged") as session, wb.room() as room:
+        session.expect(r"% $", PATIENCE_S)
+        room.wait_joined(PATIENCE_S)
+    wb.terminals.end(session.terminal_id, confirm=True)
+    assert caplog.text
+    assert server.token not in caplog.text

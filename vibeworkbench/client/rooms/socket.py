@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from vibeworkbench.client.api import headers
 from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.rooms.model import ABNORMAL, CODE_OF_STATUS, Heartbeat, Lost, Message, Timing
+from vibeworkbench.handshakes import UNLOGGED
 
 LARGEST_FRAME_BYTES = 64 * 2**20
 """A snapshot can be large, and the server is trusted not to send nonsense."""
@@ -47,6 +48,7 @@ async def opened(url: str, address: Address, timing: Timing, *, verbatim: bool) 
             ping_timeout=heartbeat_s and timing.pong_s,
             max_size=LARGEST_FRAME_BYTES,
             compression=None,
+            logger=UNLOGGED,
         )
     except InvalidStatus as refused:
         status = refused.response.status_code

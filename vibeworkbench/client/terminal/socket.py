@@ -14,6 +14,7 @@ from vibeworkbench.client.api import headers
 from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.rooms.model import ABNORMAL, CODE_OF_STATUS, Lost, Timing
 from vibeworkbench.client.rooms.socket import LARGEST_FRAME_BYTES
+from vibeworkbench.handshakes import UNLOGGED
 
 PROTOCOL = Subprotocol("room-terminal.v1")
 BAD_MESSAGE = 4400
@@ -45,6 +46,7 @@ async def opened(url: str, address: Address, timing: Timing) -> ClientConnection
             ping_timeout=timing.pong_s,
             max_size=LARGEST_FRAME_BYTES,
             compression=None,
+            logger=UNLOGGED,
         )
     except InvalidStatus as refused:
         status = refused.response.status_code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from websockets.exceptions import (
 from websockets.typing import Subprotocol
 
 from vibeworkbench.errors import NotAllowed, NotFound, Unavailable, UpstreamFailed, WorkbenchError
+from vibeworkbench.handshakes import UNLOGGED
 
 ANSWER_S = 10.0
 """How long an upstream has for an answer."""
@@ -35,10 +35,6 @@ PAUSED_S = 1.0
 """Who has not read for this long does not read: the answer would stand behind what waits."""
 TOO_BIG = 1009
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-# Handshakes carry tokens, and the library would write their headers down. This logger is in no registry: whoever
-# configures logging, as Jupyter does, enables again what was merely disabled there.
-_SILENT = logging.Logger("vibeworkbench.terminals.handshakes", logging.CRITICAL + 1)  # noqa: LOG001 - for that reason
 
 
 class _Connect(connect):
@@ -83,7 +79,7 @@ async def opened(
             ping_interval=None,
             max_size=MESSAGE_BYTES,
             max_queue=WAITING_FRAMES,
-            logger=_SILENT,
+            logger=UNLOGGED,
         )
     except InvalidStatus as refused:
         raise refusal(refused.response.status_code, has_token=bool(headers)) from None
