@@ -34,6 +34,10 @@ HOST = """async ([terminal, light, token]) => {
 }"""
 """What JupyterLab and Voila are to a panel, without their weight and with a token; Lab has a test of its own below."""
 
+CUT_S = 20
+NUMBERS = 12_000
+"""So many that they are not all told yet when the cut is over."""
+
 FULL_SCREEN = """
 import curses
 
@@ -232,12 +236,20 @@ async def test_one_types_in_full_screen_programs_while_another_watches(reader: A
         await type_in(driver, ":wq")
         await expect(rows(viewer)).to_contain_text("ready>")
         assert (server.data / "draft.txt").read_text() == "written together\n"
+    if shutil.which("htop"):
+        await type_in(driver, "htop")
+        await expect(rows(viewer)).to_contain_text("Load average")
+        await expect(rows(viewer)).to_contain_text("F5Tree")
+        await driver.page.keyboard.press("F5")
+        await expect(rows(viewer)).to_contain_text("F5List")
+        await driver.page.keyboard.type("q")
+        await expect(rows(viewer)).to_contain_text("ready>")
 
 
 async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
     reader: Any, server: Any, terminal: str, network_to: Callable[[Any], Any]
 ) -> None:
-    """The way of one is cut while a program prints; both hops say how they stand."""
+    """The way of one is cut for a third of a minute while a program prints; both hops say how they stand."""
     network = await network_to(server)
     cut: Reader = await reader(server, network.url, granted(server, terminal, "viewer", "watch"))
     heard = Heard().listen(cut.page)
@@ -246,11 +258,12 @@ async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
     driver = await opened(reader, server, terminal)
     own = cut.page.locator("[data-hop=you]")
     await expect(own).to_contain_text("connected")
-    await type_in(driver, run("counting", 3000))
+    await type_in(driver, run("counting", NUMBERS))
     await expect(rows(cut)).to_contain_text("number 00")
     cut.network_is_cut = True
     network.cut()
     await expect(own).to_contain_text("attempt 2")
+    await asyncio.sleep(CUT_S)
     network.mend()
     await expect(own).to_contain_text("connected")
     await expect(rows(cut)).to_contain_text("all told")
@@ -258,7 +271,7 @@ async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
     said = bytes(heard.bytes[at] for at in sorted(heard.bytes))
     assert (min(heard.bytes), max(heard.bytes)) == (0, len(said) - 1)
     assert heard.doubled == 0
-    for number in range(3000):
+    for number in range(NUMBERS):
         assert said.count(f"number {number:06d}".encode()) == 1
 
 
