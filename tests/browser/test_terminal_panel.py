@@ -186,10 +186,15 @@ def rows(person: Reader) -> Any:
     return person.page.locator(".xterm-rows")
 
 
-async def type_in(person: Reader, text: str) -> None:
-    """The person types it and Enter, once there is who takes it."""
+async def connected(person: Reader) -> None:
+    """There is who takes what the person types."""
     for hop in await person.page.locator("[data-hop]").all():
         await expect(hop).to_contain_text("connected")
+
+
+async def type_in(person: Reader, text: str) -> None:
+    """The person types it and Enter, once there is who takes it."""
+    await connected(person)
     await person.page.locator(".xterm-helper-textarea").focus()
     await person.page.keyboard.type(text)
     await person.page.keyboard.press("Enter")
@@ -280,6 +285,8 @@ async def test_the_keyboard_and_the_program_change_hands(reader: Any, server: An
     owner = await opened(reader, server, terminal)
     other = await opened(reader, server, terminal, token=granted(server, terminal, "operator"))
     await expect(owner.page.locator(".vw-driver")).to_contain_text("You have the keyboard")
+    await connected(other)
+    await expect(other.page.locator(".vw-driver")).to_contain_text("has the keyboard")
     await other.page.locator(".xterm-helper-textarea").focus()
     await other.page.keyboard.type("x")
     await expect(other.page.locator(".vw-notice")).to_contain_text("has the keyboard")
