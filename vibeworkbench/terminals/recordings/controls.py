@@ -12,6 +12,8 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
+import numpy as np
+
 CONTROL = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # a control sequence
     r"|\x1b[\]PX^_]|\x1b\\|\x07"  # around a string, whose content is text that a person may see: a title, an address
@@ -22,17 +24,29 @@ CONTROL = re.compile(
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _UNFINISHED = re.compile(r"(?:\x1b\[[0-?]*[ -/]*|\x9b[0-?]*[ -/]*|\x1b[ -/]*)$")
 _STRINGS = ("\x1b]", "\x1bP", "\x1bX", "\x1b^", "\x1b_", "\x1b\\", "\x07")
-_SIGNS = ("\x1b", "\x08", " \r", "\x9b", "\x07", "\x00")
+_SIGNS = ("\x1b", "\x08", "\x9b", "\x07", "\x00")
 _LONGEST = 256
+_LONG = 16_384
+"""In longer text two characters are found sooner by numpy."""
 
 
 def has_controls(text: str) -> bool:
     """Whether anything may stand in the text's way."""
-    return any(sign in text for sign in _SIGNS)
+    return any(sign in text for sign in _SIGNS) or _has_wraps(text)
+
+
+def _has_wraps(text: str) -> bool:
+    """Whether a line editor may have gone on in the next row."""
+    if len(text) < _LONG or not text.isascii():
+        return " \r" in text
+    codes = np.frombuffer(text.encode(), np.uint8)
+    return bool(((codes[1:] == ord("\r")) & (codes[:-1] == ord(" "))).any())
 
 
 def stripped(text: str) -> str:
     """The text with every sequence left out."""
+    if not has_controls(text):
+        return text
     if "\x1b[" in text:  # nearly all of them, and a pattern that begins with constant characters is quick
         text = _SEQUENCE.sub("", text)
     return CONTROL.sub("", text) if has_controls(text) else text
