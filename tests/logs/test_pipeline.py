@@ -64,8 +64,9 @@ def test_rows_are_what_python_reads(connection):
     lines = [(name, line) for name, own in texts.items() for line in own]
     opened(connection).store(connection, arrived(*map(list, zip(*lines, strict=True))), 1)
     rows = connection.execute("SELECT source, message, said_at, level FROM log_line ORDER BY seq").fetchall()
+    layouts = {name: layouts_of(own, NOW) for name, own in texts.items()}
     for (name, line), row in zip(lines, rows, strict=True):
-        parsed = layouts_of(texts[name], NOW).parsed(line, NOW)
+        parsed = layouts[name].parsed(line, NOW)
         said_at = (parsed.timestamp or NOW).replace(tzinfo=None)
         assert row == (name, parsed.message, said_at, parsed.level), line
 

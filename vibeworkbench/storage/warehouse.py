@@ -83,6 +83,9 @@ class Warehouse:
         self._is_closed = False
         self._is_changed = False
         self._keeper: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
+        """The file had to be closed, and whoever keeps it has not heard of it yet."""
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opened: list[Callable[[], None]] = []
         self._gone: list[Callable[[], None]] = []
         self._checkpointed: list[Callable[[], None]] = []
@@ -91,6 +94,7 @@ class Warehouse:
 
     async def start(self) -> None:
         """The file is open, or ``problem`` says why it is not, and then it is asked for again and again."""
+        self._loop = asyncio.get_running_loop()
         await self._run(self._writer, self._open)
         self._keeper = asyncio.create_task(self._keep(), name="warehouse")
 
@@ -173,8 +177,18 @@ class Warehouse:
     async def _keep(self) -> None:
         settings = self.settings
         while True:
-            await asyncio.sleep(settings.reopen_interval_s if self.problem else settings.checkpoint_interval_s)
-            await self._run(self._writer, self._open if self._connection is None else self._fold)
+            if self._connection is None:
+                await asyncio.sleep(settings.reopen_interval_s)
+            else:
+                await self._lost_within(settings.checkpoint_interval_s)
+            with contextlib.suppress(Unavailable):  # its problem is said, and it is tried again
+                await self._run(self._writer, self._open if self._connection is None else self._fold)
+
+    async def _lost_within(self, interval_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(interval_s):
+                await self._lost.wait()
+        self._lost.clear()
 
     def _fold(self) -> None:
         """CHECKPOINT, if anything was written since the last one."""
@@ -293,6 +307,8 @@ class Warehouse:
                 with contextlib.suppress(duckdb.Error):
                     self._connection.close()
             self._connection, self.problem = None, "it had to be closed, and is opened anew"
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._lost.set)
             for listener in self._gone:
                 listener()
             raise Unavailable("The warehouse had to be closed, and is opened anew.") from error
