@@ -50,6 +50,13 @@ async def count(warehouse: Warehouse) -> int:
     return rows[0][0]
 
 
+async def filled(warehouse: Warehouse) -> None:
+    """The file grows, more than any limit of these tests allows."""
+    for _ in range(100):
+        await warehouse.write(lambda connection: connection.execute(MEBIBYTE))
+        await warehouse.checkpoint()
+
+
 @pytest.mark.parametrize("warehouse", [3600.0], indirect=True)
 async def test_a_file_that_had_to_be_closed_is_opened_at_once(warehouse: Warehouse) -> None:
     """It does not wait for the time of the next checkpoint."""
@@ -74,9 +81,7 @@ async def test_a_checkpoint_that_finds_the_disk_full_is_not_the_last_one(warehou
     await warehouse.checkpoint()
     with full_disk((tmp_path / "warehouse.duckdb").stat().st_size):
         with pytest.raises((Unavailable, duckdb.Error)):
-            for _ in range(100):
-                await warehouse.write(lambda connection: connection.execute(MEBIBYTE))
-                await warehouse.checkpoint()
+            await filled(warehouse)
         await asyncio.sleep(0.5)  # it is tried, in vain, several times
     await until(lambda: not warehouse.problem)
     folded.clear()
