@@ -135,6 +135,8 @@ class VibeworkbenchApp(ExtensionApp):
         self.mounted = True
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        if not self.mounted:
+            return  # it could not be put together, which Jupyter has logged: nobody reaches it, and it does nothing
         try:
             await self.workbench.start()
         except WorkbenchError as error:
