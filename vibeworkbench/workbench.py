@@ -225,8 +225,6 @@ class Workbench:
         await self.access.start()
         self._stops.push_async_callback(self.rooms.stop)
         await self.rooms.start()
-        self._stops.push_async_callback(self.terminals.stop)
-        await self.terminals.start()
         self._stops.push_async_callback(self.warehouse.stop)
         self._stops.push_async_callback(self.logs.stop)
         await self.logs.start()
@@ -246,6 +244,9 @@ class Workbench:
         await self.schedules.start()
         self._stops.push_async_callback(self.dashboards.stop)
         await self.dashboards.start()
+        # Last, so that it stops first: people see what becomes of their shells however long the others take.
+        self._stops.push_async_callback(self.terminals.stop)
+        await self.terminals.start()
         self.started = True
 
     async def stop(self) -> None:
