@@ -17,6 +17,7 @@ from tests.patience import PATIENCE_MS
 from tests.servers import Server, serve
 
 ROOT = Path(__file__).parents[1]
+UNMEASURED = ("browser", "security")
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -32,6 +33,15 @@ CHROMIUM_FLAGS = (
 def anyio_backend() -> str:
     """Async tests run on asyncio, the loop that tornado runs on."""
     return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _measured_or_quick(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Processes that these tests start are not measured: a third of their time, for lines that others reach as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name in UNMEASURED:
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
 
 
 @pytest.fixture(scope="module")

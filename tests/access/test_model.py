@@ -134,3 +134,24 @@ def test_settings_that_mean_nothing_are_refused(text: str, field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         refuse_meaningless(settings)
     assert caught.value.attributes["field"] == field
+
+
+def test_settings_that_mean_something_are_taken() -> None:
+    """Roles, a header behind a proxy, and paths."""
+    refuse_meaningless(
+        settings_from_toml(
+            """
+            [access]
+            roles = { ada = "admin" }
+            [access.header]
+            name = "X-User"
+            trusted_proxies = ["127.0.0.1", "10.0.0.0/8"]
+            [[access.paths]]
+            pattern = "/api/metrics/v1"
+            role = "analyst"
+            [[access.paths]]
+            pattern = "/resources/**"
+            role = "viewer"
+            """
+        ).access
+    )
