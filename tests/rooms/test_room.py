@@ -8,12 +8,14 @@ import json
 import socket
 import ssl
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 import trustme
 import websockets.exceptions
+from websockets.frames import Frame, Opcode
 
 from tests.patience import PATIENCE_S
 from tests.rooms.conftest import TOKEN, Site, frame, frame_of, frames_until, settled
@@ -459,6 +461,34 @@ async def test_never_reading_member_is_closed_and_costs_nobody(open_site: Any) -
         silent.settimeout(0.01)
         data = await asyncio.to_thread(_read_to_end, silent)
         assert len(data) < sent * 50_004
+
+
+@pytest.mark.parametrize("size", [1, 3, 100, 70_000, 10**9])
+async def test_what_a_member_says_arrives_in_whatever_pieces_it_comes(site: Site, size: int) -> None:
+    """Frames cut anywhere, and many at once: pings between, fragments, empty ones, and one larger than a read."""
+    listener = await site.join("relay", "r")
+    raw = _raw_member(site, "relay", "r")
+    await settled(lambda: site.metric("members", party="relay") == 2)
+    said = ["a", "", "é" * 60, "x" * 300, "y" * 70_000, *map(str, range(40)), "parted in three"]
+    frames = [Frame(Opcode.TEXT, text.encode()) for text in said[:-1]]
+    frames[3:3] = [Frame(Opcode.PING, b"there?"), Frame(Opcode.PONG, b"")]
+    frames += [
+        Frame(Opcode.TEXT, b"parted ", fin=False),
+        Frame(Opcode.PING, b""),
+        Frame(Opcode.CONT, b"in ", fin=False),
+        Frame(Opcode.CONT, b"three"),
+    ]
+    data = b"".join(frame.serialize(mask=True) for frame in frames)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    cuts = [*range(0, min(len(data), 40 * size), size), min(len(data), 40 * size), len(data)]
+
+    def send() -> None:
+        for begin, end in pairwise(cuts):
+            raw.sendall(data[begin:end])
+
+    await asyncio.to_thread(send)
+    assert [await listener.recv() for _ in said] == said
+    raw.close()
 
 
 def _raw_member(site: Site, party: str, room: str) -> socket.socket:

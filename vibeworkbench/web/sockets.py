@@ -18,6 +18,7 @@ from vibeworkbench.web.failures import close_code_of
 from vibeworkbench.web.roles import Caller, Role
 
 OUR_FAULT = 1011
+_READ_BYTES = 65_536
 
 _OF_THE_HANDSHAKE = frozenset(
     {
@@ -32,11 +33,35 @@ class _Protocol(WebSocketProtocol13):
     """Reads frames in a task of its own: what answered the handshake ends with it, and its memory is free.
 
     Tornado reads them in the coroutine of the request, which holds a dozen frames and all that stands in them for as
-    long as somebody watches.
+    long as somebody watches. And it asks the stream for each of the parts of each frame: here one read brings as many
+    frames as have come, which is most of what an acknowledgement of a few bytes costs.
     """
 
     handler: SocketHandler
     _reading: asyncio.Task[None] | None = None
+    _come = b""
+    """Bytes that came, of which those before ``_used`` were read."""
+    _used = 0
+
+    async def _read_bytes(self, n: int) -> bytes:
+        if len(self._come) - self._used < n:
+            await self._receive(n)
+        begin, end = self._used, self._used + n
+        data = self._come[begin:end]
+        if end == len(self._come):
+            self._come, self._used = b"", 0
+        else:
+            self._used = end
+        self._wire_bytes_in += n
+        return data
+
+    async def _receive(self, least: int) -> None:
+        pieces = [self._come[self._used :]]
+        count = len(pieces[0])
+        while count < least:
+            pieces.append(await self.stream.read_bytes(max(least - count, _READ_BYTES), partial=True))
+            count += len(pieces[-1])
+        self._come, self._used = b"".join(pieces), 0
 
     async def _receive_frame_loop(self) -> None:
         self.handler.forget_handshake()

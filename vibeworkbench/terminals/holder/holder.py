@@ -162,13 +162,23 @@ class Holder:
         while self._is_wanted() and self._ring.head < until:
             count = self._shell.read(self._ring.room(OUTPUT_BYTES))
             if count == AGAIN:
-                return
+                if not self._is_flooded():
+                    return
+                continue
             if count == 0:
                 self._is_drained = True
                 self._input.clear()
                 return
             self._ring.put(count)
             self._quiet_at = time.monotonic() + QUIET_S
+
+    def _is_flooded(self) -> bool:
+        """Whether the shell, and nobody else, says more before what it said is sent.
+
+        A terminal gives 4 kB at a time however much was printed: a whole turn for each would cost more than the bytes.
+        """
+        left_s = self._flushed_at + GATHER_S - time.monotonic()
+        return left_s > 0 and self._poll.poll(left_s * 1_000) == [(self._shell.terminal, select.POLLIN)]
 
     def _type(self) -> None:
         while self._input:
