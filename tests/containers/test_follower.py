@@ -138,6 +138,18 @@ async def test_a_restarted_engine_and_a_broken_stream(engine_server, followed):
     assert kept.events == [("api", "restart")]
 
 
+async def test_a_run_that_nobody_saw_running_is_read(engine_server, followed):
+    """A crash loop's runs last some milliseconds each: what every one of them said is kept."""
+    kept, _ = followed
+    crash = engine_server.add("crash", status="exited", exit_code=1)
+    for number in range(4):
+        crash.started_ns, crash.finished_ns = time.time_ns(), time.time_ns() + 1
+        await engine_server.log(crash, (time.time_ns(), "stderr", f"boom {number}"))
+        await engine_server.happen(crash, "start", time.time_ns())
+        await kept.until(lambda: len(kept.texts) > number)  # noqa: B023 - it is waited for here
+    assert kept.texts == [f"boom {number}" for number in range(4)]
+
+
 async def test_a_keeper_that_is_away_gets_the_lines_later(engine_server, followed):
     """From where it kept the last ones."""
     kept, _ = followed

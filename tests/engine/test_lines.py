@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibeworkbench.engine.lines import LINE_BYTES, FramedLines, Line, RawLines
@@ -118,6 +118,28 @@ def test_the_position_stays_small():
     position.resume()
     assert not any(position.takes(line) for line in lines)
     assert position.takes(Line(AT_NS + 2000, "stdout", ""))
+
+
+@settings(deadline=None)
+@given(stop=st.integers(600, 1600), late_at=st.integers(500, 1600), late_by=st.integers(0, 500))
+def test_a_stream_may_come_late_by_hundreds_of_lines(stop, late_at, late_by):
+    """Wherever the reading breaks, before the late line or behind it: Engine 20.10 writes them in such an order."""
+    log = [Line(AT_NS + number * 70_000, "stdout", str(number)) for number in range(1700)]
+    log.insert(late_at, Line(log[late_at - late_by].at_ns + 1, "stderr", "late"))
+    position = Position()
+    taken = [line for line in log[:stop] if position.takes(line)]
+    position = Position(position.mark())
+    seconds, _, fraction = position.since.partition(".")
+    since_ns = int(seconds) * 10**9 + int(fraction or 0)
+    taken += [line for line in log if line.at_ns >= since_ns and position.takes(line)]
+    assert taken == log
+
+
+def test_a_mark_of_single_instants_is_gone_on_from():
+    """As it was stored up to version 0.1: nothing before its first instant is counted."""
+    lines = [Line(AT_NS + number, "stdout", str(number)) for number in range(6)]
+    position = Position({"seen": [[AT_NS + 2, "stdout", 1], [AT_NS + 3, "stdout", 1]]})
+    assert [line.text for line in lines if position.takes(line)] == ["4", "5"]
 
 
 def test_a_log_without_instants():

@@ -80,6 +80,10 @@ class Engine:
             self._version = "{}.{}".format(*min(theirs, NEWEST))
         return self._version
 
+    async def knows(self, version: tuple[int, int]) -> bool:
+        """Whether the Engine speaks this version of the API, or a newer one."""
+        return _numbers(await self.version()) >= version
+
     async def containers(self) -> list[str]:
         """The ids of all containers, those that do not run too."""
         listed = await self.json("/containers/json", {"all": "1"})

@@ -1,6 +1,7 @@
 """Programs that are started inside containers that run.
 
-Source: Docker Engine API v1.47: ContainerExec, ExecStart, ExecResize, ExecInspect.
+Source: Docker Engine API v1.47: ContainerExec, ExecStart, ExecResize, ExecInspect; "API version history", v1.42:
+``ConsoleSize`` of ``POST /containers/{id}/exec`` and ``POST /exec/{id}/start``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from httpcore import AsyncNetworkStream
 
 from vibeworkbench.engine.client import Engine
 from vibeworkbench.errors import UpstreamFailed
+
+CONSOLE_SIZE = (1, 42)
+"""Since this version a program is started with a size; older engines pass over ``ConsoleSize``, and leave 0 by 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Exec:
         """The program runs, and this is its terminal."""
         body = {"Detach": False, "Tty": True, "ConsoleSize": [order.rows, order.cols]}
         async with self.engine.hijacked(f"/exec/{self.exec_id}/start", body) as stream:
+            if not await self.engine.knows(CONSOLE_SIZE):
+                await self.resize(order.rows, order.cols)
             yield stream
 
     async def start_alone(self) -> None:

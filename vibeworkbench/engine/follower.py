@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from vibeworkbench.engine.address import Address
@@ -36,6 +37,7 @@ LONGEST_WAIT_S = 30.0
 _TOLD = ("start", "restart", "die", "oom", "pause", "unpause", "health_status", "rename", "update", "destroy", "create")
 
 log = logging.getLogger(__name__)
+_Run = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Follower:
         self._sink = sink
         self._pace = pace
         self._clock_ns = clock_ns
-        self._following: dict[str, asyncio.Task[None]] = {}
+        self._following: dict[str, tuple[_Run, asyncio.Task[None]]] = {}
         self._readings: dict[str, Cpu] = {}
         self._known: set[str] = set()
         self._looks: dict[str, int] = {}
@@ -238,10 +240,14 @@ class Follower:
     # What is said
 
     def _follow(self, engine: Engine, group: asyncio.TaskGroup, facts: Facts) -> None:
-        """The log is followed if it is not already; that of one that has ended is read to its end once."""
-        present = self._following.get(facts.container_id)
-        if present is None or (present.done() and facts.is_running):
-            self._following[facts.container_id] = group.create_task(self._read(engine, facts))
+        """The log is followed if it is not already; of each run, and once of each end, it is read to its end.
+
+        A run may be over before anybody has seen that it began, so that it is known by its instants, not by the state.
+        """
+        run = (facts.started_at, facts.finished_at)
+        known, reading = self._following.get(facts.container_id, (None, None))
+        if reading is None or (reading.done() and (facts.is_running or run != known)):
+            self._following[facts.container_id] = run, group.create_task(self._read(engine, facts))
 
     async def _read(self, engine: Engine, facts: Facts) -> None:
         mark = self._sink.mark_of(facts.container_id)

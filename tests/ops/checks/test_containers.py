@@ -45,6 +45,7 @@ def judged(state="running", active=frozenset(), **changes):
         ("exited", {"memoryRatio": 1.0, "cpuRatio": 1.0, "health": "unhealthy"}),
         ("running", {"exitCode": 1}),
         ("paused", {}),
+        ("restarting", {"exitCode": 1, "restartsLately": 1}),
     ],
 )
 def test_what_is_well(state, changes):
@@ -70,6 +71,18 @@ def test_what_is_well(state, changes):
         ),
         ("running", {"health": "unhealthy"}, "containers.unhealthy", "Container api fails its health check"),
         ("running", {"restartsLately": 3}, "containers.restarts", "Container api was restarted 3 times within 1 h"),
+        (
+            "restarting",
+            {"restartsLately": 8, "exitCode": 1},
+            "containers.restarts",
+            "Container api was restarted 8 times within 1 h, and ended with exit code 1",
+        ),
+        (
+            "exited",
+            {"restartsLately": 5, "exitCode": 1},
+            "containers.restarts",
+            "Container api was restarted 5 times within 1 h, and ended with exit code 1",
+        ),
         ("running", {"memoryRatio": 0.95}, "containers.memory", "Container api uses 95.0 % of its 1.0 GiB of memory"),
         ("running", {"cpuRatio": 0.9}, "containers.cpu", "Container api uses 90.0 % of its processor limit"),
         (

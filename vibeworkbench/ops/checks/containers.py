@@ -12,7 +12,8 @@ from vibeworkbench.ops.model import Finding, Observation, Severity, Snapshot
 COLLECTOR = "containers"
 _WANTED = frozenset({0, 130, 143})
 """Exit codes of an end in good order, by SIGINT and by SIGTERM."""
-_ENDED = frozenset({"exited", "dead", "stopped", "restarting"})
+_STAYS = frozenset({"exited", "dead", "stopped"})
+_ENDED = _STAYS | {"restarting"}
 
 
 def _evidence(seen: Observation) -> Mapping[str, Any]:
@@ -28,12 +29,17 @@ def _evidence(seen: Observation) -> Mapping[str, Any]:
     tags={"containers"},
 )
 def ended(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
-    """A container ended with a failure and does not run."""
+    """A container ended with a failure and does not run; one that is restarted over and over is told as that alone."""
     for seen in snapshot.observations("container"):
-        code = seen.attributes["exitCode"]
-        if seen.value in _ENDED and not seen.attributes["oomKilled"] and code is not None and code not in _WANTED:
-            title = f"Container {seen.attributes['name']} ended with exit code {code}"
+        is_loop = seen.attributes["restartsLately"] >= context.settings.containers.restarts
+        if seen.value in _STAYS and _has_failed(seen) and not is_loop:
+            title = f"Container {seen.attributes['name']} ended with exit code {seen.attributes['exitCode']}"
             yield ended.finding(seen.subject, title, evidence=_evidence(seen))
+
+
+def _has_failed(seen: Observation) -> bool:
+    code = seen.attributes["exitCode"]
+    return not seen.attributes["oomKilled"] and code is not None and code not in _WANTED
 
 
 @check(
@@ -85,7 +91,9 @@ def restarts(snapshot: Snapshot, context: CheckContext) -> Iterator[Finding]:
         count = seen.attributes["restartsLately"]
         if count >= limits.restarts:
             within = in_time(limits.restarts_within_s)
-            title = f"Container {seen.attributes['name']} was restarted {count} times within {within}"
+            end = f", and ended with exit code {seen.attributes['exitCode']}"
+            end = end if seen.value in _ENDED and _has_failed(seen) else ""
+            title = f"Container {seen.attributes['name']} was restarted {count} times within {within}{end}"
             yield restarts.finding(seen.subject, title, evidence={"limit": limits.restarts, **_evidence(seen)})
 
 

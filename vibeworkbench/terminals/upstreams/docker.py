@@ -28,9 +28,10 @@ SHELL = ("/bin/sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash || exec 
 MARK = "VIBEWORKBENCH_TERMINAL"
 """Stands in the environment of the shell and of all that it started, so that they can be found."""
 END = (
-    'for each in /proc/[0-9]*; do case "$(tr "\\0" " " <"$each/environ")" in '
+    'for each in /proc/[0-9]*; do case "$(cat "$each/environ")" in '
     '*"$0"*) kill -HUP "${each#/proc/}";; esac; done 2>/dev/null'
 )
+"""Ends all that has the mark. Shells drop the zero bytes of what they read; beside a shell it needs ``cat`` alone."""
 ENDING_S = 2.0
 """How long the engine may take to note that a program has ended whose terminal is closed."""
 Word = Annotated[str, msgspec.Meta(max_length=32_768)]
