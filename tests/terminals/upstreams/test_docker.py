@@ -1,4 +1,7 @@
-"""Shells inside containers. The engine is a stand-in whose programs are real ones on this machine."""
+"""Shells inside containers. The engine is a stand-in whose programs are real ones on this machine.
+
+The suite of all upstreams runs in a container of a real engine where ``TEST_ENGINE`` names one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine_server import EngineServer
+from tests.containers.real_engine import ENGINE, RealEngine
 from tests.patience import PATIENCE_S
 from tests.terminals.upstreams.conformance import Conformance, Dialogue, Subject
 from vibeworkbench.errors import InvalidInput, NotFound, Unavailable, UpstreamFailed
@@ -47,9 +51,17 @@ def make(engine: EngineServer, tmp_path: Path) -> Callable[..., DockerUpstream]:
 
 
 @pytest.fixture
-def subject(make: Callable[..., DockerUpstream], tmp_path: Path) -> Subject:
+async def subject(make: Callable[..., DockerUpstream], tmp_path: Path) -> AsyncIterator[Subject]:
     """Shells inside a container."""
-    return Subject(make, tmp_path)
+    if not ENGINE:
+        yield Subject(make, tmp_path)
+        return
+    real = RealEngine()
+    container_id = await real.container("shop", folder=tmp_path)
+    settings = Settings(containers=ContainerSettings(engine=ENGINE, timeout_s=PATIENCE_S))
+    spec = DockerSpec(container=container_id, command=SHELL)
+    yield Subject(lambda: DockerUpstream(spec, Place("t1", tmp_path, tmp_path, settings)), tmp_path)
+    await real.close()
 
 
 class TestDocker(Conformance):
