@@ -15,6 +15,7 @@ from typing import Any
 
 from tornado.iostream import StreamClosedError
 
+from tests.containers.engine_containers import Container
 from tests.terminals.pty_shells import PtyShell
 
 UPGRADED = (
@@ -41,9 +42,17 @@ class Program:
             "ID": self.exec_id,
             "Running": runs,
             "ExitCode": self.exit_code,
-            "ProcessConfig": {"tty": self.asked["Tty"], "entrypoint": command[0], "arguments": command[1:]},
+            "ProcessConfig": {
+                "tty": self.asked["Tty"],
+                "entrypoint": command[0],
+                "arguments": command[1:],
+                "privileged": False,
+            },
             "OpenStdin": True,
+            "OpenStderr": True,
+            "OpenStdout": True,
             "CanRemove": False,
+            "DetachKeys": "",
             "Pid": pid,
         }
 
@@ -101,6 +110,13 @@ class Programs:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+def _refusal(name: str, container: Container) -> str:
+    """Why no program can be started in the container; empty when one can."""
+    if container.status == "paused":
+        return f"Container {name} is paused, unpause the container before exec"
+    return "" if container.status == "running" else f"Container {container.container_id} is not running"
+
+
 def rows(handler: type) -> list[tuple[str, type]]:
     """The addresses, for handlers that are made like ``handler``."""
 
@@ -109,8 +125,8 @@ def rows(handler: type) -> list[tuple[str, type]]:
             container = self.container(name)
             if container is None:
                 return
-            if container.status != "running":
-                self.refuse(409, f"container {container.container_id} is not running")
+            if reason := _refusal(name, container):
+                self.refuse(409, reason)
                 return
             program = self.engine.programs.make(json.loads(self.request.body))
             self.set_status(201)
@@ -120,16 +136,21 @@ def rows(handler: type) -> list[tuple[str, type]]:
         async def post(self, exec_id: str) -> None:
             program, asked = self.engine.programs.all[exec_id], json.loads(self.request.body)
             if asked["Detach"]:
-                environment = dict(each.split("=", 1) for each in program.asked["Env"])
+                environment = {"PATH": self.engine.path_of_programs()}
+                environment |= dict(each.split("=", 1) for each in program.asked["Env"])
                 ended = await asyncio.to_thread(subprocess.run, program.asked["Cmd"], env=environment, check=False)
                 program.exit_code = ended.returncode
                 self.finish()
                 return
-            await self.engine.programs.start(program, asked["ConsoleSize"], self.detach())
+            size = [0, 0] if self.engine.is_older_than(1, 42) else asked["ConsoleSize"]
+            await self.engine.programs.start(program, size, self.detach())
 
     class Resize(handler):
         def post(self, exec_id: str) -> None:
             program = self.engine.programs.all[exec_id]
+            if program.shell is None:
+                self.refuse(500, "timeout waiting for exec session ready")
+                return
             program.shell.resize(int(self.get_argument("h")), int(self.get_argument("w")))
             self.finish()
 

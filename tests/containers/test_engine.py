@@ -7,11 +7,11 @@ import shutil
 import socket
 import subprocess
 from contextlib import aclosing
-from pathlib import Path
 
 import pytest
 
-from tests.containers.engine_server import stamp
+from tests.containers.engine_containers import stamp
+from tests.containers.real_engine import ENGINE
 from vibeworkbench.engine.address import Address, address_of
 from vibeworkbench.engine.client import Engine
 from vibeworkbench.engine.lines import nanoseconds_of
@@ -208,7 +208,8 @@ def test_the_address(tmp_path):
     assert "ssh" in address_of("ssh://host", {}).absent
     assert "no socket" in address_of(str(tmp_path / "none"), {}).absent
     (tmp_path / "docker.sock").touch()
-    assert address_of("", {"XDG_RUNTIME_DIR": str(tmp_path)}).socket in {"", *map(str, Path("/run").glob("**/*.sock"))}
+    found = address_of("", {"XDG_RUNTIME_DIR": str(tmp_path)}).socket  # this machine may have an engine of its own
+    assert found != str(tmp_path / "docker.sock")
     with socket.socket(socket.AF_UNIX) as listening:
         (tmp_path / "podman").mkdir()
         listening.bind(str(tmp_path / "podman" / "podman.sock"))
@@ -221,7 +222,10 @@ def test_instants_that_are_none():
     assert nanoseconds_of("1970-01-01T01:00:01.5+01:00") == 1_500_000_000
 
 
-@pytest.mark.skipif(shutil.which("docker") is None, reason="the docker command is not installed")
+@pytest.mark.skipif(
+    not ENGINE and shutil.which("docker") is None,
+    reason="the docker command is not installed: test_the_stand_in_answers_as_the_engine_does compares all the same",
+)
 async def test_the_docker_command_reads_the_same(engine_server):
     """A stranger's client finds in the stand-in what ours finds: the shapes are the Engine's."""
     container = engine_server.add("api")

@@ -9,7 +9,8 @@ import pytest
 
 from tests.patience import PATIENCE_S
 from vibeworkbench.engine.address import Address
-from vibeworkbench.engine.follower import Follower, Pace
+from vibeworkbench.engine.follower import LINES_AT_ONCE, Follower, Pace, _batches
+from vibeworkbench.engine.lines import Line
 from vibeworkbench.engine.processes import MOST, processes_of
 from vibeworkbench.errors import Unavailable
 
@@ -148,6 +149,24 @@ async def test_a_run_that_nobody_saw_running_is_read(engine_server, followed):
         await engine_server.happen(crash, "start", time.time_ns())
         await kept.until(lambda: len(kept.texts) > number)  # noqa: B023 - it is waited for here
     assert kept.texts == [f"boom {number}" for number in range(4)]
+
+
+async def test_a_reader_whose_lines_nobody_takes_can_be_ended():
+    """An engine that was killed while its lines waited to be kept was never looked for again."""
+    made = 0
+
+    async def endless():
+        nonlocal made
+        while True:
+            made += 1
+            yield Line(made, "stdout", "x")
+
+    batches = _batches(endless())
+    async with asyncio.timeout(PATIENCE_S):
+        taken = len(await anext(batches))
+        while made <= taken + 2 * LINES_AT_ONCE:  # noqa: ASYNC110 - until no more fit
+            await asyncio.sleep(0)
+        await batches.aclose()
 
 
 async def test_a_keeper_that_is_away_gets_the_lines_later(engine_server, followed):

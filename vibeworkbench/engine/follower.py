@@ -247,7 +247,11 @@ class Follower:
         run = (facts.started_at, facts.finished_at)
         known, reading = self._following.get(facts.container_id, (None, None))
         if reading is None or (reading.done() and (facts.is_running or run != known)):
-            self._following[facts.container_id] = run, group.create_task(self._read(engine, facts))
+            following = self._read(engine, facts)
+            try:
+                self._following[facts.container_id] = run, group.create_task(following)
+            except RuntimeError:  # the group is ending: the engine has gone in this moment
+                following.close()
 
     async def _read(self, engine: Engine, facts: Facts) -> None:
         mark = self._sink.mark_of(facts.container_id)
@@ -287,8 +291,12 @@ async def _batches(lines: AsyncIterator[Line]) -> AsyncGenerator[list[Line], Non
         try:
             async for line in lines:
                 await waiting.put(line)
-        finally:
+        except asyncio.CancelledError:  # nobody takes lines any more: a full queue would never take the end either
+            raise
+        except BaseException:
             await waiting.put(None)
+            raise
+        await waiting.put(None)
 
     pumping = asyncio.create_task(pump())
     try:

@@ -82,6 +82,16 @@ async def test_what_was_asked_for_reaches_the_engine(engine, make):
     await connection.close(end=True)
 
 
+async def test_an_older_engine_starts_programs_without_a_size(engine, make):
+    """The size follows at once (the API knows it since 1.42)."""
+    engine.version = "1.41"
+    shell = Dialogue(make())
+    await shell.connect(Size(33, 101))
+    await shell.prepare()
+    assert await shell.ask("stty size") == "33 101"
+    await shell.end()
+
+
 async def test_without_a_command_the_best_shell_of_the_container_runs(make):
     """Bash where there is one."""
     shell = Dialogue(make(command=()))
