@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.web import RequestHandler
 
-from tests.containers.engine_containers import Container
+from tests.containers.engine_containers import Container, of_cgroup_1
 
 if TYPE_CHECKING:
     from tests.containers.engine_server import EngineServer
@@ -101,7 +101,8 @@ class _Stats(Answer):
             return
         if self.get_argument("stream", "1") in {"0", "false"}:
             one_shot = self.get_argument("one-shot", "0") in {"1", "true"}
-            self.tell(container.counted(None if one_shot else _earlier(container)))
+            counted = container.counted(None if one_shot else _earlier(container))
+            self.tell(of_cgroup_1(counted) if self.engine.is_older_than(1, 42) else counted)
             return
         self.engine.streams.add(self)
         for _ in range(3):

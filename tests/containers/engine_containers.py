@@ -143,6 +143,19 @@ class Container:
         }
 
 
+def of_cgroup_1(counted: dict[str, Any]) -> dict[str, Any]:
+    """The same counters as engines tell them on machines with the older control groups."""
+    cached = counted["memory_stats"]["stats"]["inactive_file"]
+    stats = {"cache": cached, "inactive_file": 0, "total_inactive_file": cached}
+    moved = counted["blkio_stats"]["io_service_bytes_recursive"]
+    return counted | {
+        "pids_stats": {"current": counted["pids_stats"]["current"]},
+        "memory_stats": counted["memory_stats"] | {"stats": stats},
+        "blkio_stats": counted["blkio_stats"]
+        | {"io_service_bytes_recursive": [each | {"op": each["op"].capitalize()} for each in moved]},
+    }
+
+
 def _cpu(used: int, system: int) -> dict[str, Any]:
     return {
         "cpu_usage": {"total_usage": used, "usage_in_kernelmode": used // 4, "usage_in_usermode": used * 3 // 4},

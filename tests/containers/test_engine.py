@@ -68,8 +68,10 @@ async def test_containers_are_listed_and_inspected(engine_server, engine):
     assert not facts.is_running
 
 
-async def test_use_is_computed_as_the_docker_command_does(engine_server, engine):
+@pytest.mark.parametrize("version", ["1.41", "1.47"])
+async def test_use_is_computed_as_the_docker_command_does(engine_server, engine, version):
     """Processor time between two readings; memory without the cache; networks and devices added up."""
+    engine_server.version = version  # the older one's machine has control groups of version 1, too
     container = engine_server.add("api")
     first = await engine.stats(container.container_id)
     container.cpu_ns += 10**9
