@@ -17,6 +17,7 @@ from vibeworkbench.errors import NotAllowed, Unavailable, UpstreamFailed
 from vibeworkbench.settings import Settings
 from vibeworkbench.terminals.model import Exit, Size
 from vibeworkbench.terminals.upstreams import Place
+from vibeworkbench.terminals.upstreams.peer import Limits
 from vibeworkbench.terminals.upstreams.websocket import WebsocketSpec, WebsocketUpstream
 
 NAMES = iter(range(1, 1_000))
@@ -40,7 +41,7 @@ def make(jupyter: StockJupyter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         spec = WebsocketSpec(url=url or jupyter.url, token_env=token_env)
         place = Place(terminal_id or f"t{next(NAMES)}", tmp_path, tmp_path, Settings())
         upstream = WebsocketUpstream(spec, place)
-        upstream.answer_s = PATIENCE_S
+        upstream.limits = Limits(answer_s=PATIENCE_S, silent_s=PATIENCE_S)
         return upstream
 
     return make

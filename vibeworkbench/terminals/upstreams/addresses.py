@@ -12,6 +12,8 @@ from vibeworkbench.errors import InvalidInput
 
 _SECURE = {"ws": False, "http": False, "wss": True, "https": True}
 _SECRETS = re.compile(r"token|password|passwd|secret|api_?key|auth", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9_.-]+", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[[^\]]+\](:\d*)?")
 _JUPYTER = re.compile(r"(?P<root>.*/)terminals/websocket/(?P<name>\w+)")
 
 
@@ -70,10 +72,12 @@ def address_of(url: str) -> Address:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise _refused("this is no URL") from None
-    if parts.scheme not in _SECURE or not host:
-        raise _refused("a URL that begins with ws://, wss://, http:// or https:// is wanted")
     if any(each.isspace() or not each.isprintable() for each in url):
         raise _refused("this is no URL")
+    if parts.scheme not in _SECURE or not host:
+        raise _refused("a URL that begins with ws://, wss://, http:// or https:// is wanted")
+    if not _is_host(parts.netloc, host):
+        raise _refused("its host is neither a name nor an IP address")
     _refuse_secrets(parts)
     return Address(_SECURE[parts.scheme], parts.netloc, parts.path or "/", parts.query, _is_loopback(host))
 
@@ -81,15 +85,32 @@ def address_of(url: str) -> Address:
 def _refuse_secrets(parts: SplitResult) -> None:
     if "@" in parts.netloc:
         raise _refused("a URL with a name or password is stored nowhere; name an environment variable in tokenEnv")
-    if any(_SECRETS.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+    if parts.fragment:
+        raise _refused("nothing can follow a # here")  # RFC 6455, 3; and it would be stored, whatever it is
+    if any(_SECRETS.search(name) for name, _ in parse_qsl(parts.query.replace(";", "&"), keep_blank_values=True)):
         raise _refused("a URL with a token is stored nowhere; name an environment variable in tokenEnv")
 
 
-def _is_loopback(host: str) -> bool:
+def _is_host(netloc: str, host: str) -> bool:
+    """Whether it can be looked up at all."""
+    if netloc.startswith("["):
+        return _ip_of(host) is not None and _BRACKETED.fullmatch(netloc) is not None
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return bool(_HOST.fullmatch(host.encode("idna").decode()))
+    except UnicodeError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    address = _ip_of(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _ip_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return None
 
 
 def _refused(reason: str) -> InvalidInput:

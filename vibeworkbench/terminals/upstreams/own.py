@@ -252,7 +252,7 @@ def _lost(hop: Mapping[str, Any]) -> str:
 def _control_of(text: str) -> Control:
     try:
         said = _CONTROLS.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise UpstreamFailed("What the upstream sends is not what a workbench sends.") from None
     return Control(str(said.get("type")), said)
 

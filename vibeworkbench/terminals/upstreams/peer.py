@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -22,6 +23,7 @@ from websockets.typing import Subprotocol
 
 from vibeworkbench.errors import NotAllowed, NotFound, Unavailable, UpstreamFailed, WorkbenchError
 from vibeworkbench.handshakes import UNLOGGED
+from vibeworkbench.terminals.upstreams.trust import untrusted
 
 ANSWER_S = 10.0
 """How long an upstream has for an answer."""
@@ -29,12 +31,36 @@ KEEP_ALIVE_S = 20.0
 """Proxies forget connections on which nothing happens, the strictest after half a minute."""
 MESSAGE_BYTES: Final = 64 * 2**20
 """Largest message: the replay of a terminado server may have 24 MB."""
+REPLAY_S = 60.0
+"""How long a replay may take: it is one message of up to 24 MB."""
 WAITING_FRAMES = 4
 """Frames that may wait to be read; then the connection is read no further."""
 PAUSED_S = 1.0
 """Who has not read for this long does not read: the answer would stand behind what waits."""
 TOO_BIG = 1009
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an upstream may take.
+
+    Attributes:
+        answer_s: How long it has for each answer.
+        replay_s: How long it has for what it kept of the stream.
+        keep_alive_s: How often it is asked whether it is there.
+        silent_s: How long it may say nothing after that, although it is read; then the connection is cut.
+        message_bytes: Largest message.
+    """
+
+    answer_s: float = ANSWER_S
+    replay_s: float = REPLAY_S
+    keep_alive_s: float = KEEP_ALIVE_S
+    silent_s: float = ANSWER_S
+    message_bytes: int = MESSAGE_BYTES
+
+
+USUAL = Limits()
 
 
 class _Connect(connect):
@@ -51,7 +77,7 @@ async def opened(
     headers: Mapping[str, str],
     subprotocols: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
-    answer_s: float = ANSWER_S,
+    limits: Limits = USUAL,
 ) -> Peer:
     """The open connection.
 
@@ -60,7 +86,7 @@ async def opened(
         headers: Sent with the handshake.
         subprotocols: What we speak, the best first; the upstream may choose none.
         tls: For ``wss``.
-        answer_s: How long the upstream has for each answer.
+        limits: What the upstream may take.
 
     Raises:
         Unavailable: It does not answer, or is not ready.
@@ -74,17 +100,17 @@ async def opened(
             ssl=tls,
             proxy=None,
             compression=None,
-            open_timeout=answer_s,
+            open_timeout=limits.answer_s,
             close_timeout=1,
             ping_interval=None,
-            max_size=MESSAGE_BYTES,
+            max_size=limits.message_bytes,
             max_queue=WAITING_FRAMES,
             logger=UNLOGGED,
         )
     except InvalidStatus as refused:
         raise refusal(refused.response.status_code, has_token=bool(headers)) from None
     except ssl.SSLCertVerificationError as error:
-        raise UpstreamFailed(f"The upstream's certificate is not trusted: {error.verify_message}.") from None
+        raise untrusted(error) from None
     except TimeoutError:
         raise Unavailable("The upstream does not answer in time.") from None
     except InvalidUpgrade:
@@ -97,7 +123,7 @@ async def opened(
         raise UpstreamFailed("What answers at the upstream's address is no web server.") from None
     except WebSocketException as error:
         raise UpstreamFailed(f"The upstream's handshake cannot be meant ({type(error).__name__}).") from None
-    return Peer(connection, answer_s)
+    return Peer(connection, limits)
 
 
 def refusal(status: int, *, has_token: bool) -> WorkbenchError:
@@ -121,7 +147,7 @@ def _words(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "its name has no address"
     if isinstance(error, ssl.SSLError):
-        return "TLS failed"
+        return f"TLS failed ({(error.reason or 'it broke off').replace('_', ' ').lower()})"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
     return (error.strerror or "the network failed").lower()
@@ -132,7 +158,7 @@ class Peer:
 
     Args:
         connection: After its handshake.
-        answer_s: How long the upstream has for each answer.
+        limits: What the upstream may take.
 
     Attributes:
         subprotocol: What the upstream chose; ``None`` where it chose nothing.
@@ -141,9 +167,9 @@ class Peer:
         is_overfull: Whether it ended because a message was too large.
     """
 
-    def __init__(self, connection: ClientConnection, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, connection: ClientConnection, limits: Limits = USUAL) -> None:
         self._connection = connection
-        self._answer_s = answer_s
+        self._limits = limits
         self._heard_at = monotonic()
         self._waits_since: float | None = None
         self._silent_since: float | None = None
@@ -171,7 +197,7 @@ class Peer:
         """Why it has ended; only an ``Unavailable`` one may be opened again."""
         said = f": {self.close_reason}" if self.close_reason else ""
         if self.is_overfull:
-            return UpstreamFailed(f"The upstream sent a message of more than {MESSAGE_BYTES} bytes.")
+            return UpstreamFailed(f"The upstream sent a message of more than {self._limits.message_bytes} bytes.")
         if self.close_code in {1008, 4401, 4403}:
             return NotAllowed(f"The upstream ended the connection for want of a right{said}")
         if self.close_code == 4404:
@@ -198,7 +224,7 @@ class Peer:
         self._silent_since = self._silent_since or monotonic()
         try:
             self._give_up_if_dead()
-            async with asyncio.timeout(self._silent_since + self._answer_s - monotonic()):
+            async with asyncio.timeout(self._silent_since + self._limits.silent_s - monotonic()):
                 return await self._echo()
         except ConnectionClosed:
             return None
@@ -218,7 +244,7 @@ class Peer:
     def _give_up_if_dead(self) -> None:
         # Whoever asks may do so with more haste, so what counts is since when there was no answer.
         now, since = monotonic(), self._silent_since
-        if since is None or now - since < self._answer_s:
+        if since is None or now - since < self._limits.silent_s:
             return
         self._silent_since = None
         if self._waits_since is not None and max(self._waits_since, self._heard_at) <= since:
@@ -226,7 +252,7 @@ class Peer:
 
     async def _keep_alive(self) -> None:
         while True:
-            await asyncio.sleep(KEEP_ALIVE_S)
+            await asyncio.sleep(self._limits.keep_alive_s)
             await self.pulse()
 
     async def close(self) -> None:

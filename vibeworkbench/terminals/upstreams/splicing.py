@@ -41,24 +41,25 @@ def splice_of(tail: bytes, replay: bytes) -> Splice:
     """
     if not tail:
         return Splice(0, is_certain=True)
-    found = replay.find(tail)
-    if found >= 0:
-        end = found + len(tail)
-        if replay.find(tail, found + 1) < 0:
-            return Splice(end, is_certain=True)
-        return Splice(replay.rfind(tail) + len(tail), is_certain=False)
-    return _overlapping(tail, replay)
+    last = replay.rfind(tail)
+    within, are_all = _within(tail, replay)
+    if last < 0:
+        return Splice(max(within, default=0), is_certain=are_all and len(within) == 1)
+    # A replay that also begins within the tail may be the same bytes, printed again later.
+    return Splice(last + len(tail), is_certain=are_all and not within and replay.find(tail) == last)
 
 
-def _overlapping(tail: bytes, replay: bytes) -> Splice:
-    least = min(LEAST_BYTES, len(tail))
-    key = replay[:least]
-    if len(key) == least:
-        at = tail.find(key)
-        for _ in range(CANDIDATES):
-            if at < 0:
-                break
-            if replay.startswith(tail[at:]):
-                return Splice(len(tail) - at, is_certain=True)
-            at = tail.find(key, at + 1)
-    return Splice(0, is_certain=False)
+def _within(tail: bytes, replay: bytes) -> tuple[list[int], bool]:
+    """Where a replay goes on that begins within the tail, behind its first byte; and whether these are all."""
+    key = replay[:LEAST_BYTES]
+    if len(key) < LEAST_BYTES:
+        return [], True
+    found: list[int] = []
+    at = tail.find(key, 1)
+    for _ in range(CANDIDATES):
+        if at < 0:
+            break
+        if replay.startswith(tail[at:]):
+            found.append(len(tail) - at)
+        at = tail.find(key, at + 1)
+    return found, at < 0

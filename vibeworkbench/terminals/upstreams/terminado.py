@@ -16,18 +16,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import msgspec
 
 from vibeworkbench.errors import Unavailable, UpstreamFailed, WorkbenchError
 from vibeworkbench.terminals.model import Exit, Seen, Size
 from vibeworkbench.terminals.screen.queries import without_questions
 from vibeworkbench.terminals.upstreams import READ_BYTES
-from vibeworkbench.terminals.upstreams.peer import Peer, refusal
+from vibeworkbench.terminals.upstreams.peer import ANSWER_S, Limits, Peer, refusal
+from vibeworkbench.terminals.upstreams.rest import answer
 from vibeworkbench.terminals.upstreams.splicing import splice_of
 
-REPLAY_S = 60.0
-"""How long a replay may take: it is one message of up to 24 MB."""
 _MESSAGES = msgspec.json.Decoder(list[Any])
 ENDED = Exit(None, "The Jupyter server says that the shell has ended.")
 
@@ -46,7 +44,7 @@ class JupyterTerminals:
     root: str
     headers: Mapping[str, str]
     tls: ssl.SSLContext | None = None
-    answer_s: float = 10.0
+    answer_s: float = ANSWER_S
 
     async def started(self) -> str:
         """When the server was started, as it says it; empty where it does not: shells live no longer than it."""
@@ -74,20 +72,10 @@ class JupyterTerminals:
         await self._asked("DELETE", f"api/terminals/{name}")
 
     async def _asked(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        verify: ssl.SSLContext | bool = self.tls or False  # without TLS there is nothing to verify
-        try:
-            async with httpx.AsyncClient(
-                headers=dict(self.headers), verify=verify, timeout=self.answer_s, trust_env=False
-            ) as client:
-                answer = await client.request(method, self.root + path, json=body)
-        except httpx.TimeoutException:
-            raise Unavailable("The Jupyter server does not answer in time.") from None
-        except httpx.HTTPError as error:
-            raise Unavailable(f"The Jupyter server cannot be reached ({type(error).__name__}).") from None
-        try:
-            return answer.status_code, answer.json() if answer.content else None
-        except ValueError:
-            return answer.status_code, None
+        found = await answer(
+            method, self.root + path, headers=self.headers, tls=self.tls, answer_s=self.answer_s, body=body
+        )
+        return found.status, found.said
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,21 +105,21 @@ class TerminadoConnection:
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
     )
 
-    async def begin(self, size: Size, seen: Seen | None, *, is_new: bool, answer_s: float) -> None:
+    async def begin(self, size: Size, seen: Seen | None, *, is_new: bool, limits: Limits) -> None:
         """The shell has its size, and what was missed waits to be read.
 
         Raises:
             Unavailable: The server does not say what belongs at the beginning.
             UpstreamFailed: It speaks something else.
         """
-        async with _in_time(answer_s):
+        async with _in_time(limits.answer_s):
             if await self._said() != ["setup"]:
                 raise UpstreamFailed("What answers at the upstream's address is no Jupyter terminal.")
             await self.resize(size)
         self._is_replay = not is_new
         if self._is_replay and seen is not None and seen.head > 0:
             # Such a shell has printed something, so the server begins with the replay.
-            async with _in_time(REPLAY_S):
+            async with _in_time(limits.replay_s):
                 replay = await self._output()
             self._go_on(seen, replay)
 
@@ -180,7 +168,7 @@ class TerminadoConnection:
             raise self.peer.ending()
         try:
             kind, *rest = _MESSAGES.decode(message)
-        except (msgspec.DecodeError, UnicodeError, ValueError):
+        except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError):
             raise UpstreamFailed("What the upstream sends is not what Jupyter terminals send.") from None
         if not isinstance(kind, str):
             raise UpstreamFailed("What the upstream sends is not what Jupyter terminals send.")

@@ -12,13 +12,13 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import httpx
 import msgspec
 
 from vibeworkbench.errors import Unavailable, UpstreamFailed, WorkbenchError
 from vibeworkbench.terminals.model import Exit, Size
 from vibeworkbench.terminals.upstreams import READ_BYTES
-from vibeworkbench.terminals.upstreams.peer import Peer, refusal
+from vibeworkbench.terminals.upstreams.peer import ANSWER_S, Peer, refusal
+from vibeworkbench.terminals.upstreams.rest import answer
 
 SUBPROTOCOL = "tty"
 _OUTPUT = ord("0")
@@ -26,7 +26,7 @@ _NORMAL, _FAILED = 1000, 1011
 
 
 async def auth_token(
-    url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None, answer_s: float = 10.0
+    url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None, answer_s: float = ANSWER_S
 ) -> str | None:
     """What ttyd wants to hear in the first message; ``None`` where no ttyd answers.
 
@@ -39,22 +39,11 @@ async def auth_token(
     Raises:
         WorkbenchError: It cannot be reached, or refuses.
     """
-    verify: ssl.SSLContext | bool = tls or False  # without TLS there is nothing to verify
-    try:
-        async with httpx.AsyncClient(headers=dict(headers), verify=verify, timeout=answer_s, trust_env=False) as client:
-            answer = await client.get(url)
-    except httpx.TimeoutException:
-        raise Unavailable("The upstream does not answer in time.") from None
-    except httpx.HTTPError as error:
-        raise Unavailable(f"The upstream cannot be reached ({type(error).__name__}).") from None
-    if answer.status_code in {401, 403, 407, 429, 502, 503, 504}:
-        raise refusal(answer.status_code, has_token=bool(headers))
-    try:
-        said = answer.json()
-    except ValueError:
-        return None
-    token = said.get("token") if isinstance(said, dict) else None
-    return token if answer.status_code == 200 and isinstance(token, str) else None
+    found = await answer("GET", url, headers=headers, tls=tls, answer_s=answer_s)
+    if found.status in {401, 403, 407, 429, 502, 503, 504}:
+        raise refusal(found.status, has_token=bool(headers))
+    token = found.said.get("token") if isinstance(found.said, dict) else None
+    return token if found.status == 200 and isinstance(token, str) else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +88,9 @@ class TtydConnection:
         return piece
 
     def _ended(self) -> None:
-        if self.peer.close_code == _NORMAL:
+        if self.peer.is_overfull:
+            self.blame(self.peer.ending())
+        elif self.peer.close_code == _NORMAL:
             self.exit = Exit(0)
         elif self.peer.close_code == _FAILED:
             self.exit = Exit(None, "ttyd says that the program failed, and not how.")

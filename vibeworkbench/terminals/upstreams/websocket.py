@@ -17,7 +17,7 @@ from vibeworkbench.terminals.model import Seen, Size
 from vibeworkbench.terminals.upstreams import Connection, Place, own, ttyd
 from vibeworkbench.terminals.upstreams.addresses import address_of, authorization_of
 from vibeworkbench.terminals.upstreams.own import OwnConnection
-from vibeworkbench.terminals.upstreams.peer import ANSWER_S, Peer, opened
+from vibeworkbench.terminals.upstreams.peer import USUAL, Peer, opened
 from vibeworkbench.terminals.upstreams.terminado import JupyterTerminals, TerminadoConnection
 from vibeworkbench.terminals.upstreams.ttyd import TtydConnection, auth_token
 
@@ -59,7 +59,7 @@ class WebsocketUpstream:
     Attributes:
         holds_back: Only another workbench makes its program wait.
         lasting: A shell of ttyd ends with the connection.
-        answer_s: How long the other side has for each answer.
+        limits: What the other side may take.
 
     Raises:
         InvalidInput: The address is none, or a secret would be stored or go over an open network.
@@ -84,7 +84,7 @@ class WebsocketUpstream:
         self._fault: WorkbenchError | None = None
         self._tls: ssl.SSLContext | None = None
         self._has_connected = False
-        self.answer_s = ANSWER_S
+        self.limits = USUAL
         self.holds_back = self._protocol == OWN
         self.lasting = self._protocol != TTYD
 
@@ -100,7 +100,7 @@ class WebsocketUpstream:
         fault, self._fault = self._fault, None
         if fault is not None:
             raise fault  # the connection before ended for a reason that would end the next one, too
-        if self._address.secure and self._tls is None:
+        if self._address.secure:  # each time: who mended the file of authorities starts nothing anew
             self._tls = await asyncio.to_thread(ssl.create_default_context)
         connection = await self._connected(self._headers(), size, seen)
         self._has_connected = True
@@ -136,7 +136,7 @@ class WebsocketUpstream:
         if not is_socket and await self._server(address.root, headers).started():
             return TERMINADO
         folder = address.folder if is_socket else address.root
-        token = await auth_token(address.http(folder + TTYD_TOKEN), headers, self._tls, self.answer_s)
+        token = await auth_token(address.http(folder + TTYD_TOKEN), headers, self._tls, self.limits.answer_s)
         return AUTO if token is None else TTYD
 
     async def _by_handshake(
@@ -147,7 +147,7 @@ class WebsocketUpstream:
             if peer.subprotocol == own.SUBPROTOCOL:
                 self._protocol, self.holds_back = OWN, True
                 connection = OwnConnection(peer=peer, blame=self._blame)
-                await connection.begin(size, seen, self.answer_s)
+                await connection.begin(size, seen, self.limits.answer_s)
                 return connection
             if self._protocol == OWN:
                 raise UpstreamFailed(f"What answers at the upstream's address does not speak {own.SUBPROTOCOL}.")
@@ -158,7 +158,7 @@ class WebsocketUpstream:
     # Jupyter
 
     def _server(self, root: str, headers: Mapping[str, str]) -> JupyterTerminals:
-        return JupyterTerminals(self._address.http(root), headers, self._tls, self.answer_s)
+        return JupyterTerminals(self._address.http(root), headers, self._tls, self.limits.answer_s)
 
     async def _terminado(self, headers: Mapping[str, str], size: Size, seen: Seen | None) -> Connection:
         root, name = self._address.jupyter or (self._address.root, f"vw{self._place.terminal_id}")
@@ -182,7 +182,7 @@ class WebsocketUpstream:
         self, peer: Peer, connection: TerminadoConnection, size: Size, seen: Seen | None, *, is_new: bool
     ) -> Connection:
         known = seen if seen is not None and seen.shell == connection.shell else None
-        await connection.begin(size, known, is_new=is_new, answer_s=self.answer_s)
+        await connection.begin(size, known, is_new=is_new, limits=self.limits)
         self._protocol, self.holds_back = TERMINADO if self._address.jupyter else self._protocol, False
         return connection
 
@@ -192,7 +192,7 @@ class WebsocketUpstream:
         address = self._address
         path = address.path if address.path.endswith(f"/{TTYD_SOCKET}") else address.root + TTYD_SOCKET
         token_url = address.http(path.removesuffix(TTYD_SOCKET) + TTYD_TOKEN)
-        token = await auth_token(token_url, headers, self._tls, self.answer_s)
+        token = await auth_token(token_url, headers, self._tls, self.limits.answer_s)
         peer = await self._opened(address.socket(path), headers, [ttyd.SUBPROTOCOL])
         async with _closed_on_failure(peer):
             if peer.subprotocol != ttyd.SUBPROTOCOL:
@@ -210,7 +210,7 @@ class WebsocketUpstream:
     # All
 
     async def _opened(self, url: str, headers: Mapping[str, str], subprotocols: Sequence[str]) -> Peer:
-        return await opened(url, headers=headers, subprotocols=subprotocols, tls=self._tls, answer_s=self.answer_s)
+        return await opened(url, headers=headers, subprotocols=subprotocols, tls=self._tls, limits=self.limits)
 
     def _blame(self, error: WorkbenchError) -> None:
         self._fault = error
