@@ -73,6 +73,7 @@ class OwnConnection:
     shell: str = ""
     offset: int = 0
     exit: Exit | None = None
+    _is_over: bool = False
     _read: int = 0
     _acknowledged: int = 0
     _arrived: int = 0
@@ -137,7 +138,12 @@ class OwnConnection:
         self.offset = self._read = self._acknowledged = self._arrived = sync.offset
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
+        """The next bytes; empty at the end, and ever after."""
+        piece = b"" if self._is_over else await self._piece()
+        self._is_over = not piece
+        return piece
+
+    async def _piece(self) -> bytes:
         try:
             while not self._waiting:
                 message = await self._next()
@@ -180,7 +186,7 @@ class OwnConnection:
 
     async def _acknowledge(self) -> None:
         self._acknowledged = self._read
-        await self._tell("ack", offset=self._read)
+        await self.peer.answer(_text("ack", offset=self._read))
 
     async def _goes_on(self, said: Control) -> bool:
         """Whether the stream goes on after a control message."""
@@ -190,7 +196,7 @@ class OwnConnection:
                 # Output may come after it; it is all there once an answer came and nothing else before it.
                 self._is_silent = True
                 await self._acknowledge()
-                await self._tell("ping", id=0)
+                await self.peer.answer(_text("ping", id=0))
             case "hello" | "skip":  # a new shell, or bytes that we shall not get: the next connection says which
                 return False
             case "sync":
@@ -234,7 +240,7 @@ class OwnConnection:
         await self._tell("size", rows=size.rows, cols=size.cols)
 
     async def _tell(self, kind: str, **said: Any) -> None:
-        await self.peer.send(msgspec.json.encode({"type": kind, **said}).decode())
+        await self.peer.send(_text(kind, **said))
 
     async def pulse(self) -> float | None:
         """Seconds to the other workbench and back."""
@@ -243,6 +249,10 @@ class OwnConnection:
     async def close(self, *, end: bool) -> None:
         """The connection has ended; the shell goes on."""
         await self.peer.close()
+
+
+def _text(kind: str, **said: Any) -> str:
+    return msgspec.json.encode({"type": kind, **said}).decode()
 
 
 def _lost(hop: Mapping[str, Any]) -> str:

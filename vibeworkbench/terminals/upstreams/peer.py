@@ -37,6 +37,8 @@ WAITING_FRAMES = 4
 """Frames that may wait to be read; then the connection is read no further."""
 PAUSED_S = 1.0
 """Who has not read for this long does not read: the answer would stand behind what waits."""
+CLOSE_S = 1.0
+"""How long the other side may take to close a connection that has ended."""
 TOO_BIG = 1009
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -61,6 +63,16 @@ class Limits:
 
 
 USUAL = Limits()
+
+
+class _Ending(ClientConnection):
+    """Waits for the other side's farewell no longer than for any close: whoever reads would wait for it."""
+
+    def data_received(self, data: bytes) -> None:
+        """The bytes were taken; where they end it, the connection ends."""
+        super().data_received(data)
+        if self.protocol.close_expected():
+            self.loop.call_later(CLOSE_S, self.transport.abort)
 
 
 class _Connect(connect):
@@ -101,7 +113,8 @@ async def opened(
             proxy=None,
             compression=None,
             open_timeout=limits.answer_s,
-            close_timeout=1,
+            close_timeout=CLOSE_S,
+            create_connection=_Ending,
             ping_interval=None,
             max_size=limits.message_bytes,
             max_queue=WAITING_FRAMES,
@@ -214,6 +227,15 @@ class Peer:
             await self._connection.send(message)
         except ConnectionClosed:
             raise Unavailable("The connection with the upstream has ended.") from None
+
+    async def answer(self, message: str | bytes) -> None:
+        """As ``send``, by the reader: while it waits the connection counts as read; an end is told by ``receive``."""
+        self._waits_since = monotonic()
+        try:
+            with contextlib.suppress(ConnectionClosed):
+                await self._connection.send(message)
+        finally:
+            self._waits_since = None
 
     async def pulse(self) -> float | None:
         """Seconds to the upstream and back. A connection on which nothing comes although it is read is cut.

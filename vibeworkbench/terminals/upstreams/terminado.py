@@ -99,6 +99,7 @@ class TerminadoConnection:
     shell: str
     offset: int = 0
     exit: Exit | None = None
+    _is_over: bool = False
     _waiting: memoryview = memoryview(b"")  # noqa: RUF009 - an immutable, empty one
     _is_replay: bool = False
     _typed: codecs.IncrementalDecoder = field(
@@ -135,7 +136,12 @@ class TerminadoConnection:
         self._is_replay = False
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
+        """The next bytes; empty at the end, and ever after."""
+        piece = b"" if self._is_over else await self._piece()
+        self._is_over = not piece
+        return piece
+
+    async def _piece(self) -> bytes:
         while not self._waiting:
             try:
                 output = await self._output()

@@ -65,6 +65,7 @@ class TtydConnection:
     shell: str
     offset: int = 0
     exit: Exit | None = None
+    _is_over: bool = False
     _waiting: memoryview = memoryview(b"")  # noqa: RUF009 - an immutable, empty one
 
     async def begin(self, size: Size, token: str) -> None:
@@ -73,7 +74,12 @@ class TtydConnection:
         await self.peer.send(msgspec.json.encode(hello))
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
+        """The next bytes; empty at the end, and ever after."""
+        piece = b"" if self._is_over else await self._piece()
+        self._is_over = not piece
+        return piece
+
+    async def _piece(self) -> bytes:
         while not self._waiting:
             message = await self.peer.receive()
             if message is None:
