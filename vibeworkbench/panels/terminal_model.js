@@ -34,7 +34,7 @@ export const TIMING = Object.freeze({
 });
 
 /** What was parsed is acknowledged at once when it is so much. */
-export const ACK_BYTES = 256 * 1024;
+export const ACK_BYTES = 512 * 1024;
 
 /** Nobody whom the server knows. */
 export const UNKNOWN = 4401;

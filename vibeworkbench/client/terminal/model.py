@@ -9,7 +9,7 @@ from typing import Any
 
 from vibeworkbench.client.rooms.model import Connection
 
-ACK_BYTES = 256 * 1024
+ACK_BYTES = 512 * 1024
 """What may be parsed before it is said."""
 ACK_S = 0.1
 """How long it may stay unsaid."""

@@ -142,8 +142,7 @@ class Holder:
 
     def _is_wanted(self) -> bool:
         """Whether the shell is read now: always once it has ended, since nobody waits then and little is left."""
-        limit = UNSENT_BYTES if self._exit is None else self._ring.size // 2
-        return self._peer is None or self._peer.unsent_bytes() < limit
+        return self._room() > 0
 
     def _wait_ms(self) -> float:
         until = self._look_at if self._peer else min(self._look_at, self._lonely_until)
@@ -158,19 +157,28 @@ class Holder:
     # The shell
 
     def _listen(self) -> None:
-        until = self._ring.head + OUTPUT_BYTES
-        while self._is_wanted() and self._ring.head < until:
-            count = self._shell.read(self._ring.room(OUTPUT_BYTES))
-            if count == AGAIN:
+        read, room = self._shell.read, self._room()
+        pieces: list[bytes] = []
+        while room > 0:
+            piece = read(room)
+            if piece is None:
                 if not self._is_flooded():
-                    return
-                continue
-            if count == 0:
+                    break
+            elif piece:
+                pieces.append(piece)
+                room -= len(piece)
+            else:
                 self._is_drained = True
                 self._input.clear()
-                return
-            self._ring.put(count)
+                break
+        if pieces:
+            self._ring.put(b"".join(pieces))
             self._quiet_at = time.monotonic() + QUIET_S
+
+    def _room(self) -> int:
+        """So much is read at most before others have their turn."""
+        limit = UNSENT_BYTES if self._exit is None else self._ring.size // 2
+        return OUTPUT_BYTES if self._peer is None else min(OUTPUT_BYTES, limit - self._peer.unsent_bytes())
 
     def _is_flooded(self) -> bool:
         """Whether the shell, and nobody else, says more before what it said is sent.
