@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LEAST_BYTES = 1024
-"""So much of the known stream must be found again, unless it is all that there was."""
+"""So much of the known stream must be found again, unless the replay begins with all that is known."""
 CANDIDATES = 64
 """More places than this that look alike mean that the place cannot be told."""
 
@@ -45,8 +45,10 @@ def splice_of(tail: bytes, replay: bytes) -> Splice:
     within, are_all = _within(tail, replay)
     if last < 0:
         return Splice(max(within, default=0), is_certain=are_all and len(within) == 1)
-    # A replay that also begins within the tail may be the same bytes, printed again later.
-    return Splice(last + len(tail), is_certain=are_all and not within and replay.find(tail) == last)
+    # A few bytes, or a tail within which the replay also begins, may be the same bytes, printed again later.
+    is_telling = len(tail) >= LEAST_BYTES or last == 0
+    is_only = are_all and not within and replay.find(tail) == last
+    return Splice(last + len(tail), is_certain=is_telling and is_only)
 
 
 def _within(tail: bytes, replay: bytes) -> tuple[list[int], bool]:
