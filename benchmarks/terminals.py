@@ -24,7 +24,7 @@ CUTS = 10
 
 ABOUT = """\
 Each figure is of one terminal with `/bin/sh`, in which a file of log lines is printed by `cat`; ours is recorded
-meanwhile. Viewers are raw sockets in one process beside the server's; ours say what they have parsed every 512 kB, as
+meanwhile. Viewers are raw sockets in one process beside the server's; ours say what they have parsed every 384 kB, as
 panels do. CPU is that of the server and, of ours, of the process that holds the shell; shells and `cat` count for
 neither. MB are 1,000,000 bytes that the program wrote. Echo: 300 keys, one each 12 ms, into `cat > /dev/null`. Slow: a
 viewer who takes 2 MB/s while `yes` runs for 5 s, then Ctrl-C, until the prompt is there."""

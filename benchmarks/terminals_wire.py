@@ -19,7 +19,7 @@ from benchmarks.load import connected
 
 BEGIN, END, READY = b"BEG#IN", b"E#ND", b"RE#ADY"
 """Marks, which a shell prints so that what was typed does not contain them."""
-ACK_BYTES = 1 << 19
+ACK_BYTES = 384 << 10
 RECEIVE_BYTES = 1 << 18
 BINARY, TEXT, CLOSE, PING, PONG = 2, 1, 8, 9, 10
 _HEAD, _FOOT = b'["stdout", "', b'"]'

@@ -168,9 +168,9 @@ behaviour("What was parsed is acknowledged, cumulatively, and nothing before.", 
 
 behaviour("Much is acknowledged at once, without waiting for the clock.", async (server, join) => {
   const viewer = join({ ack: NEVER });
-  server.print("x".repeat(512 * 1024));
-  await viewer.until(() => viewer.screen.length === 512 * 1024);
-  await soon(() => server.said.some(({ type, offset }) => type === "ack" && offset === 512 * 1024));
+  server.print("x".repeat(384 * 1024));
+  await viewer.until(() => viewer.screen.length === 384 * 1024);
+  await soon(() => server.said.some(({ type, offset }) => type === "ack" && offset === 384 * 1024));
 });
 
 behaviour("A new shell begins on an empty screen, and its offsets are its own.", async (server, join) => {

@@ -33,8 +33,8 @@ export const TIMING = Object.freeze({
   offline: 30_000,
 });
 
-/** What was parsed is acknowledged at once when it is so much. */
-export const ACK_BYTES = 512 * 1024;
+/** What was parsed is acknowledged at once when it is so much: less than what a slow viewer may be sent unasked. */
+export const ACK_BYTES = 384 * 1024;
 
 /** Nobody whom the server knows. */
 export const UNKNOWN = 4401;

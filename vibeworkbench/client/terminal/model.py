@@ -9,8 +9,8 @@ from typing import Any
 
 from vibeworkbench.client.rooms.model import Connection
 
-ACK_BYTES = 512 * 1024
-"""What may be parsed before it is said."""
+ACK_BYTES = 384 * 1024
+"""What may be parsed before it is said: less than what a slow viewer may be sent unasked."""
 ACK_S = 0.1
 """How long it may stay unsaid."""
 
