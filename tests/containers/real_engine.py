@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from tests.patience import PATIENCE_S
 from vibeworkbench.engine.address import address_of
 from vibeworkbench.engine.client import Engine
 
@@ -42,7 +43,7 @@ class RealEngine:
         assert not found.absent, f"TEST_ENGINE: {found.absent}"
         self._client = Engine(found)
         self._http = httpx.AsyncClient(
-            base_url=found.url, transport=httpx.AsyncHTTPTransport(uds=found.socket or None), timeout=60
+            base_url=found.url, transport=httpx.AsyncHTTPTransport(uds=found.socket or None), timeout=PATIENCE_S
         )
         self._made: list[str] = []
 

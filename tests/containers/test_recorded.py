@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.containers.engine_server import EngineServer
+from tests.patience import PATIENCE_S
 
 RECORDED = json.loads(Path(__file__).with_name("recorded").joinpath("engine-20.10.json").read_bytes())
 FREE = frozenset({"Labels", "Attributes", "Networks"})
@@ -41,7 +42,7 @@ async def http(engine_server: EngineServer) -> AsyncIterator[httpx.AsyncClient]:
     engine_server.version = "1.41"
     engine_server.add("api", health="unhealthy")
     transport = httpx.AsyncHTTPTransport(uds=str(engine_server.path))
-    async with httpx.AsyncClient(transport=transport, base_url="http://engine/v1.41") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://engine/v1.41", timeout=PATIENCE_S) as client:
         yield client
 
 
