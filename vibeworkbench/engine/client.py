@@ -22,6 +22,7 @@ from vibeworkbench.engine.facts import Facts, facts_of
 from vibeworkbench.engine.lines import Line, lines_of
 from vibeworkbench.engine.processes import PS, Process, processes_of
 from vibeworkbench.engine.stats import Reading, reading_of
+from vibeworkbench.engine.unix import UnixTransport
 from vibeworkbench.errors import NotFound, Unavailable, UpstreamFailed, WorkbenchError
 
 NEWEST = (1, 47)
@@ -55,7 +56,7 @@ class Engine:
     """
 
     def __init__(self, address: Address, timeout_s: float = 10.0) -> None:
-        transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else None
+        transport = UnixTransport(address.socket) if address.socket else None
         limits = httpx.Timeout(timeout_s, pool=None)
         self._http = httpx.AsyncClient(base_url=address.url, transport=transport, timeout=limits, trust_env=False)
         self._version = ""
