@@ -142,22 +142,30 @@ def _interrupted(at: Running, files: dict[int, Path]) -> dict[str, float | None]
 
 
 def _stalled(at: Running, files: dict[int, Path]) -> dict[str, Any]:
-    """What a viewer costs who never reads while a file is printed, against the same without it."""
+    """What a viewer costs who never reads while a file is printed, against the same terminal without it."""
     file = files[STALLED_MB]
     calm = _cat(at, file, 1)
+    without, _ = _grown(at, file, stalled=0)
+    beside, told = _grown(at, file, stalled=1)
+    return {
+        "grown_mb": (beside - without) / MB,
+        "terminal_mb": without / MB,
+        "mb_per_s": told["bytes"] / MB / told["seconds"],
+        "calm_mb_per_s": calm["mb_per_s"],
+        "identical": (told["bytes"], told["crc"]) == _printed(file),
+    }
+
+
+def _grown(at: Running, file: Path, *, stalled: int) -> tuple[float, dict[str, Any]]:
+    """Bytes by which the server and what holds its shells grew by a new terminal in which the file was printed."""
     before = at.pss_bytes()
-    with Load("cat", door=at.door(), file=str(file), viewers=1, stalled=1) as load:
+    with Load("cat", door=at.door(), file=str(file), viewers=1, stalled=stalled) as load:
         load.said()
         load.go()
         told = load.said()
         grown = at.pss_bytes() - before
         load.go()
-    return {
-        "grown_mb": grown / MB,
-        "mb_per_s": told["bytes"] / MB / told["seconds"],
-        "calm_mb_per_s": calm["mb_per_s"],
-        "identical": (told["bytes"], told["crc"]) == _printed(file),
-    }
+    return grown, told
 
 
 def _pasted(at: Running, files: dict[int, Path]) -> dict[str, float]:
@@ -261,7 +269,8 @@ FIGURES = {
     "echo after a paste of 200 kB into another terminal, p99 ms": ("paste", "p99"),
     "echo after a paste of 200 kB into another terminal, longest ms": ("paste", "max"),
     "Ctrl-C under flood, slow viewer, s": ("interrupt", "seconds"),
-    f"a viewer who never reads {STALLED_MB} MB, server grew MB": ("memory", "grown_mb"),
+    f"a viewer who never reads {STALLED_MB} MB, MB": ("memory", "grown_mb"),
+    "a terminal with one viewer, MB": ("memory", "terminal_mb"),
     "MB/s of the other meanwhile": ("memory", "mb_per_s"),
     "MB/s of one alone": ("memory", "calm_mb_per_s"),
     "late join after 20 MB, bytes": ("join", "bytes"),
