@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from tests.patience import PATIENCE_S
 from vibeworkbench.errors import Unavailable, WorkbenchError
 from vibeworkbench.settings import TerminalSettings
+from vibeworkbench.terminals.courtesy import Courtesy
 from vibeworkbench.terminals.model import Exit, Right, Seen, Size
 from vibeworkbench.terminals.recordings import NoRecording
 from vibeworkbench.terminals.ring import Chunk
@@ -48,7 +49,6 @@ class ScriptedConnection(Waiting):
         self.written = b""
         self.sizes: list[Size] = []
         self.closed: bool | None = None
-        self.reads = 0
         self.taken = 0
         self.may_write = asyncio.Event()
         self.may_write.set()
@@ -273,7 +273,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(*, holds_back: bool = True, size: Size | None = None, **settings: Any) -> AsyncIterator[Stage]:
+async def staged(
+    *, holds_back: bool = True, size: Size | None = None, courtesy: Courtesy | None = None, **settings: Any
+) -> AsyncIterator[Stage]:
     """A room whose upstream has been asked to connect."""
     upstream, recording = ScriptedUpstream(holds_back=holds_back), RememberedRecording()
 
@@ -287,6 +289,7 @@ async def staged(*, holds_back: bool = True, size: Size | None = None, **setting
         settings=TerminalSettings(**settings),
         size=size or Size(),
         changed=changed,
+        courtesy=courtesy,
     )
     stage = Stage(room, upstream, recording)
     room.start()

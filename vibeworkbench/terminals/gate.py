@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from vibeworkbench.terminals.courtesy import Manners
 from vibeworkbench.terminals.viewer import Viewer
 
 PATIENCE_S = 0.5
@@ -23,14 +24,21 @@ class Gate:
         holds_back: Whether the program waits when the source is not read; where it does not, the gate is always open.
         viewers: All viewers.
         driver: Who drives.
+        manners: Towards those who type in other terminals, where there are any.
     """
 
     def __init__(
-        self, *, holds_back: bool, viewers: Callable[[], Iterable[Viewer]], driver: Callable[[], Viewer | None]
+        self,
+        *,
+        holds_back: bool,
+        viewers: Callable[[], Iterable[Viewer]],
+        driver: Callable[[], Viewer | None],
+        manners: Manners | None = None,
     ) -> None:
         self._holds_back = holds_back
         self._viewers = viewers
         self._driver = driver
+        self._manners = manners
         self._loop = asyncio.get_running_loop()
         self._opened = asyncio.Event()
         self._opened.set()
@@ -64,6 +72,10 @@ class Gate:
     async def opened(self) -> None:
         """It is open."""
         await self._opened.wait()
+
+    def rest_s(self, count: int) -> float:
+        """Seconds for which it stays unread now that so many bytes were read."""
+        return self._manners.rest_s(count) if self._holds_back and self._manners is not None else 0.0
 
     def close(self) -> None:
         """Nothing is planned any more."""

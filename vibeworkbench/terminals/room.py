@@ -10,6 +10,7 @@ from vibeworkbench.errors import LimitExceeded
 from vibeworkbench.settings import TerminalSettings
 from vibeworkbench.terminals import notices
 from vibeworkbench.terminals.audience import Audience
+from vibeworkbench.terminals.courtesy import Courtesy
 from vibeworkbench.terminals.driving import Wish
 from vibeworkbench.terminals.holding import HilState, Holding
 from vibeworkbench.terminals.model import Exit, Hold, Hop, HopState, Right, Size
@@ -50,6 +51,7 @@ class TerminalRoom:
         recording: Where it is recorded.
         settings: Of terminals.
         size: Of the screen at first.
+        courtesy: Among all terminals of the server; ``None`` where this is the only one.
         changed: Called, in the loop, after hop, exit, epoch, size, driver or hold changed.
 
     Attributes:
@@ -66,9 +68,11 @@ class TerminalRoom:
         settings: TerminalSettings,
         size: Size,
         changed: Callable[[], None],
+        courtesy: Courtesy | None = None,
     ) -> None:
         self.terminal_id = terminal_id
         self._loop = asyncio.get_running_loop()
+        self._manners = (courtesy or Courtesy(self._loop.time)).of_one()
         self._settings = settings
         self._recording = recording
         self._changed = changed
@@ -79,7 +83,12 @@ class TerminalRoom:
         self.viewers: Mapping[str, Viewer] = self._audience.viewers
         self._holding = Holding(self._held)
         self._source = Source(
-            upstream, recording=recording, settings=settings, audience=self._audience, size=size.clamped()
+            upstream,
+            recording=recording,
+            settings=settings,
+            audience=self._audience,
+            size=size.clamped(),
+            manners=self._manners,
         )
         self._stream = self._source.stream
         self._steering = Steering(
@@ -273,6 +282,7 @@ class TerminalRoom:
         if refusal:
             self._refuse(viewer, refusal)
             return
+        self._manners.typed()
         self._steering.types(viewer, right)
         if INTERRUPT in data:
             for other in list(self.viewers.values()):  # what came before is of no interest to who is behind

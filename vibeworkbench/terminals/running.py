@@ -11,6 +11,7 @@ from datetime import datetime
 
 from vibeworkbench.errors import LimitExceeded, NotAllowed, NotFound
 from vibeworkbench.settings import TerminalSettings
+from vibeworkbench.terminals.courtesy import Courtesy
 from vibeworkbench.terminals.definition import Definition
 from vibeworkbench.terminals.framing import ControlFrames, TextFrames
 from vibeworkbench.terminals.membership import Membership, Wire
@@ -58,6 +59,7 @@ class Surroundings:
         metrics: Where they count.
         clock: The present instant, aware UTC.
         now: The loop's clock, in seconds.
+        courtesy: Towards those who type.
         changed: Called when something of a terminal changed.
         refused: Called when a member would have typed who may not.
     """
@@ -66,6 +68,7 @@ class Surroundings:
     metrics: Metrics
     clock: Callable[[], datetime]
     now: Callable[[], float]
+    courtesy: Courtesy
     changed: Callable[[Terminal], None]
     refused: Callable[[Terminal, Caller], None]
 
@@ -108,6 +111,7 @@ class Terminal:
             settings=around.settings,
             size=definition.size,
             changed=self._changed,
+            courtesy=around.courtesy,
         )
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,7 @@ from vibeworkbench.settings import Settings
 from vibeworkbench.storage.records import Database
 from vibeworkbench.terminals import records
 from vibeworkbench.terminals.background import Background
+from vibeworkbench.terminals.courtesy import Courtesy
 from vibeworkbench.terminals.definition import Definition
 from vibeworkbench.terminals.kinds import Kinds
 from vibeworkbench.terminals.membership import PING_S
@@ -91,6 +93,7 @@ class Terminals:
             metrics=Metrics(registry, lambda: [each.room for each in self._terminals.values()]),
             clock=site.clock,
             now=lambda: asyncio.get_running_loop().time(),
+            courtesy=Courtesy(time.monotonic),
             changed=self._changed,
             refused=self._input_refused,
         )

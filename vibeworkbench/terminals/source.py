@@ -7,6 +7,7 @@ from collections.abc import Callable
 from vibeworkbench.settings import TerminalSettings
 from vibeworkbench.terminals import notices
 from vibeworkbench.terminals.audience import Audience
+from vibeworkbench.terminals.courtesy import Manners
 from vibeworkbench.terminals.gate import Gate
 from vibeworkbench.terminals.keyboard import Keyboard
 from vibeworkbench.terminals.line import Line, Told, Wanted
@@ -26,6 +27,7 @@ class Source:
         settings: Of terminals.
         audience: Who hears of it.
         size: Of the screen at first.
+        manners: Towards those who type in other terminals.
 
     Attributes:
         size: Of the screen.
@@ -39,7 +41,14 @@ class Source:
     """
 
     def __init__(
-        self, upstream: Upstream, *, recording: Recording, settings: TerminalSettings, audience: Audience, size: Size
+        self,
+        upstream: Upstream,
+        *,
+        recording: Recording,
+        settings: TerminalSettings,
+        audience: Audience,
+        size: Size,
+        manners: Manners,
     ) -> None:
         self.size = size
         self.hop = Hop(HopState.connecting)
@@ -49,7 +58,10 @@ class Source:
         self.stream = Stream(recording, settings.ring_bytes, self._grown)
         self.keyboard = Keyboard(settings.input_bytes)
         self.gate = Gate(
-            holds_back=upstream.holds_back, viewers=audience.viewers.values, driver=lambda: audience.driver
+            holds_back=upstream.holds_back,
+            viewers=audience.viewers.values,
+            driver=lambda: audience.driver,
+            manners=manners,
         )
         self._recording = recording
         self._audience = audience

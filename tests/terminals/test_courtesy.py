@@ -1,0 +1,69 @@
+"""Whoever types is served first."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.terminals.stage import staged
+from vibeworkbench.terminals.courtesy import LEAST_REST_S, PACE_BYTES_S, TYPED_S, Courtesy
+
+
+class Clock:
+    """Seconds, as the test says."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_flood_rests_while_somebody_types_elsewhere() -> None:
+    """As long as it takes to read no more than the pace; what its own people type slows nothing down."""
+    clock = Clock()
+    courtesy = Courtesy(clock)
+    flood, calm, third = courtesy.of_one(), courtesy.of_one(), courtesy.of_one()
+    assert flood.rest_s(10**6) == 0
+    flood.typed()
+    assert flood.rest_s(10**6) == 0
+    calm.typed()
+    assert flood.rest_s(10**6) == pytest.approx(10**6 / PACE_BYTES_S)
+    assert calm.rest_s(10**6) > 0, "somebody typed in the flood's terminal, too"
+    clock.now_s += TYPED_S / 2
+    flood.typed()
+    assert flood.rest_s(10**6) > 0, "and somebody elsewhere as well"
+    clock.now_s += TYPED_S / 2
+    assert flood.rest_s(10**6) == 0
+    assert third.rest_s(10**6) > 0
+    clock.now_s += TYPED_S
+    assert third.rest_s(10**6) == 0
+
+
+def test_what_people_read_is_no_flood() -> None:
+    """Short rests are saved up until they are worth one."""
+    courtesy = Courtesy(Clock())
+    one, other = courtesy.of_one(), courtesy.of_one()
+    other.typed()
+    few = int(LEAST_REST_S * PACE_BYTES_S * 0.6)
+    assert one.rest_s(few) == 0
+    assert one.rest_s(few) == pytest.approx(2 * few / PACE_BYTES_S)
+    assert one.rest_s(few) == 0
+
+
+@pytest.mark.parametrize("holds_back", [True, False])
+async def test_a_source_that_can_wait_is_read_slower_while_another_room_is_typed_in(holds_back: bool) -> None:
+    """One that cannot is read as ever: what it says would be lost."""
+    courtesy = Courtesy(Clock(), pace_bytes_s=0.01)
+    async with (
+        staged(holds_back=holds_back, courtesy=courtesy) as flood,
+        staged(courtesy=courtesy) as calm,
+    ):
+        shell, _ = await flood.connected(), await calm.connected()
+        person, _ = await calm.watching("ada")
+        calm.room.typed(person, b"x")
+        shell.say(b"much")
+        shell.say(b"more")
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert shell.taken == (4 if holds_back else 8)
