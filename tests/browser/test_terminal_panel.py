@@ -251,7 +251,7 @@ async def test_one_types_in_full_screen_programs_while_another_watches(reader: A
         await expect(rows(viewer)).to_contain_text("ready>")
         assert (server.data / "draft.txt").read_text() == "written together\n"
     if shutil.which("htop"):
-        await type_in(driver, "htop")
+        await type_in(driver, "HTOPRC=htoprc htop")  # its own settings, which it writes at its end
         await expect(rows(viewer)).to_contain_text("Load average")
         await expect(rows(viewer)).to_contain_text("F5Tree")
         await driver.page.keyboard.press("F5")
