@@ -105,9 +105,13 @@ class Ends:
     def wait_for(self, kernel: str) -> None:
         """That kernel has ended."""
         while kernel not in self.heard:
-            said = json.loads(self._socket.recv(timeout=PATIENCE_S))
-            if said.get("action") == "shutdown" and said.get("status") == "success":
-                self.heard.append(said["kernel_id"])
+            self.next()
+
+    def next(self) -> None:
+        """One more thing has happened to a kernel, perhaps its end."""
+        said = json.loads(self._socket.recv(timeout=PATIENCE_S))
+        if said.get("action") == "shutdown" and said.get("status") == "success":
+            self.heard.append(said["kernel_id"])
 
 
 @contextmanager

@@ -17,8 +17,10 @@ from voila.paths import collect_static_paths, collect_template_paths
 from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
+from vibeworkbench.dashboards import voila_drawing
 from vibeworkbench.dashboards.kernels import OwnedKernels
 from vibeworkbench.dashboards.voila import Voila, checked_theme, uses_kernels
+from vibeworkbench.dashboards.voila_drawing import CUT_OFF
 from vibeworkbench.errors import NotAllowed, NotFound
 from vibeworkbench.web.admission import Admission
 from vibeworkbench.web.failures import Failure
@@ -26,9 +28,6 @@ from vibeworkbench.web.pages import TEMPLATES, PageHandler
 from vibeworkbench.web.roles import Role
 
 _templates = Environment(loader=FileSystemLoader([Path(__file__).parent / "templates", TEMPLATES]), autoescape=True)
-
-CUT_OFF = "<script>dispatchEvent(new Event('vibeworkbench-ended'))</script>\n"
-"""The end of a page whose kernel ended while it was being drawn."""
 
 
 class VoilaPage(PageHandler, TornadoVoilaHandler):  # type: ignore[misc]
@@ -88,6 +87,8 @@ class VoilaPage(PageHandler, TornadoVoilaHandler):  # type: ignore[misc]
         async with aclosing(page) as parts:
             async for html in parts:
                 self.write(html)
+                if html == CUT_OFF:
+                    return False
                 if self._kernels is not None and not self._kernels.has_kernel(self):
                     self.write(CUT_OFF)
                     return False
@@ -194,6 +195,7 @@ def routes(server: ServerApp, voila: Voila) -> list[tuple[str, type[Any], dict[s
 
     What Voila reads from the server's working directory (``voila.json``, ``voila.py``) does not count here.
     """
+    voila_drawing.take_place()
     configuration = VoilaConfiguration(parent=server)
     own = {
         "config": server.config,
