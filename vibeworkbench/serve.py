@@ -9,6 +9,7 @@ import os
 import resource
 import secrets
 import signal
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,11 @@ BACKLOG = 4096
 """Connections that may wait to be accepted: when a network is back, all viewers are back at once, three of each."""
 OPEN_FILES = 65_536
 """Files and sockets that may be open, if the system lets them: Jupyter's 4,096 are a thousand viewers."""
+
+SWITCH_S = 0.001
+"""A thread that computes leaves the interpreter to the loop after so long: by Python's default of 5 ms each system call
+of the loop, in which others may take it, could cost that much, and a key on its way through a terminal makes several.
+"""
 
 
 class WorkbenchServer(ServerApp):
@@ -212,6 +218,7 @@ def serve(  # noqa: PLR0913 - the options of the command
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")  # Jupyter's own, at each start
     warnings.filterwarnings("ignore", category=JupyterServerAuthWarning)  # about handlers that only our gate asks who
     logging.getLogger("tornado.general").addFilter(_is_not_about_pings)
+    sys.setswitchinterval(min(SWITCH_S, sys.getswitchinterval()))
     inherited = os.environ.pop(TOKEN_VARIABLE, "")  # kernels and terminals need not inherit it
     given = token or inherited
     config = _config(lab=lab)

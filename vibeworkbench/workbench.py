@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -72,10 +71,6 @@ from vibeworkbench.web.routes import Route
 from vibeworkbench.web.standing import Part
 
 _STORAGE_ANSWERS_WITHIN_S = 5.0
-SWITCH_S = 0.001
-"""A thread that computes leaves the interpreter to the loop after so long: by Python's default of 5 ms each system call
-of the loop, in which others may take it, could cost that much, and a key on its way through a terminal makes several.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +221,6 @@ class Workbench:
 
     async def start(self) -> None:
         """Everything runs: access first, for who may come in, then rooms, for what the others have to say."""
-        sys.setswitchinterval(min(SWITCH_S, sys.getswitchinterval()))
         self._stops.push_async_callback(self.access.stop)
         await self.access.start()
         self._stops.push_async_callback(self.rooms.stop)

@@ -15,6 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import pytest
+
+from tests.patience import PATIENCE_S
+from vibeworkbench.errors import WorkbenchError
+from vibeworkbench.terminals.model import Size
+from vibeworkbench.terminals.upstreams.websocket import WebsocketUpstream
+
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 FINAL = 0x80
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -215,3 +222,11 @@ class ScriptedPeer:
             await script(call)
         else:
             await call.answer(self.protocol.rest.get(call.path))
+
+
+async def failure_of(upstream: WebsocketUpstream) -> WorkbenchError:
+    """Why it does not connect."""
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(WorkbenchError) as failed:
+            await upstream.connect(Size(), None)
+    return failed.value

@@ -23,6 +23,7 @@ from tests.terminals.upstreams.scripted_peer import (
     Protocol,
     Script,
     ScriptedPeer,
+    failure_of,
     frame,
 )
 from vibeworkbench.errors import NotAllowed, NotFound, Unavailable, UpstreamFailed, WorkbenchError
@@ -57,14 +58,6 @@ def make(tmp_path: Path) -> Making:
 def protocol(request: pytest.FixtureRequest) -> Protocol:
     """Each of the three."""
     return request.param
-
-
-async def failure_of(upstream: WebsocketUpstream) -> WorkbenchError:
-    """Why it does not connect."""
-    async with asyncio.timeout(PATIENCE_S):
-        with pytest.raises(WorkbenchError) as failed:
-            await upstream.connect(Size(), None)
-    return failed.value
 
 
 async def printed(upstream: WebsocketUpstream) -> Connection:

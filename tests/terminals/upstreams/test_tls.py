@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from tests.patience import PATIENCE_S
-from tests.terminals.upstreams.scripted_peer import PROTOCOLS, Call, Protocol, ScriptedPeer
-from vibeworkbench.errors import InvalidInput, Unavailable, UpstreamFailed, WorkbenchError
+from tests.terminals.upstreams.scripted_peer import PROTOCOLS, Call, Protocol, ScriptedPeer, failure_of
+from vibeworkbench.errors import InvalidInput, Unavailable, UpstreamFailed
 from vibeworkbench.settings import Settings
 from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.upstreams import Place
@@ -81,14 +81,6 @@ async def serve(call: Call, protocol: Protocol) -> None:
 def peer_of(protocol: Protocol, certificate: trustme.LeafCert) -> ScriptedPeer:
     """A server with this certificate."""
     return ScriptedPeer(protocol, [lambda call: serve(call, protocol)], showing(certificate))
-
-
-async def failure_of(upstream: WebsocketUpstream) -> WorkbenchError:
-    """Why it does not connect."""
-    async with asyncio.timeout(PATIENCE_S):
-        with pytest.raises(WorkbenchError) as failed:
-            await upstream.connect(Size(), None)
-    return failed.value
 
 
 async def works(upstream: WebsocketUpstream) -> None:

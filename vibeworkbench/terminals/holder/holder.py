@@ -142,7 +142,8 @@ class Holder:
 
     def _is_wanted(self) -> bool:
         """Whether the shell is read now: always once it has ended, since nobody waits then and little is left."""
-        return self._room() > 0
+        limit = UNSENT_BYTES if self._exit is None else self._ring.size // 2
+        return self._peer is None or self._peer.unsent_bytes() < limit
 
     def _wait_ms(self) -> float:
         until = self._look_at if self._peer else min(self._look_at, self._lonely_until)
@@ -157,36 +158,17 @@ class Holder:
     # The shell
 
     def _listen(self) -> None:
-        read, room = self._shell.read, self._room()
-        pieces: list[bytes] = []
-        while room > 0:
-            piece = read(room)
-            if piece is None:
-                if not self._is_flooded():
-                    break
-            elif piece:
-                pieces.append(piece)
-                room -= len(piece)
-            else:
+        until = self._ring.head + OUTPUT_BYTES
+        while self._is_wanted() and self._ring.head < until:
+            count = self._shell.read(self._ring.room(OUTPUT_BYTES))
+            if count == AGAIN:
+                return
+            if count == 0:
                 self._is_drained = True
                 self._input.clear()
-                break
-        if pieces:
-            self._ring.put(b"".join(pieces))
+                return
+            self._ring.put(count)
             self._quiet_at = time.monotonic() + QUIET_S
-
-    def _room(self) -> int:
-        """So much is read at most before others have their turn."""
-        limit = UNSENT_BYTES if self._exit is None else self._ring.size // 2
-        return OUTPUT_BYTES if self._peer is None else min(OUTPUT_BYTES, limit - self._peer.unsent_bytes())
-
-    def _is_flooded(self) -> bool:
-        """Whether the shell, and nobody else, says more before what it said is sent.
-
-        A terminal gives 4 kB at a time however much was printed: a whole turn for each would cost more than the bytes.
-        """
-        left_s = self._flushed_at + GATHER_S - time.monotonic()
-        return left_s > 0 and self._poll.poll(left_s * 1_000) == [(self._shell.terminal, select.POLLIN)]
 
     def _type(self) -> None:
         while self._input:

@@ -1,4 +1,4 @@
-"""The last output of a shell, by absolute offsets, in one piece of memory that is sent from. Pure."""
+"""The last output of a shell, by absolute offsets, in one piece of memory that is read into and sent from. Pure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Ring:
         self.base = 0
         self.head = 0
 
-    def put(self, data: bytes) -> None:
-        """The stream goes on with these bytes, no more than ``size``; they take the place of the oldest ones."""
-        rest = memoryview(data)
-        for view in self._views(self.head, len(data)):
-            view[:] = rest[: len(view)]
-            rest = rest[len(view) :]
-        self.head += len(data)
+    def room(self, count: int) -> list[memoryview]:
+        """Where the next bytes shall be put, at most ``count``; it overwrites the oldest ones."""
+        return self._views(self.head, count)
+
+    def put(self, count: int) -> None:
+        """So many bytes were put there."""
+        self.head += count
         self.base = max(self.base, self.head - self.size)
 
     def at(self, offset: int, count: int) -> list[memoryview]:

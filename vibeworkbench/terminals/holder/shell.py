@@ -78,17 +78,17 @@ class Shell:
         shell.rows, shell.cols = rows, cols
         return shell
 
-    def read(self, count: int) -> bytes | None:
-        """At most so many bytes that it printed; ``None`` when there are none now, none at all when none will follow.
+    def read(self, room: list[memoryview]) -> int:
+        """So many bytes were put into ``room``; ``AGAIN`` when there are none now, 0 when none will follow.
 
         Source: pty(7): once no process has the terminal open any more, its master side answers ``EIO``.
         """
         try:
-            return os.read(self.terminal, count)
+            return os.readv(self.terminal, room)
         except BlockingIOError:
-            return None
+            return AGAIN
         except OSError:
-            return b""
+            return 0
 
     def write(self, data: bytes | memoryview) -> int:
         """So many bytes have been taken; ``AGAIN`` when the program must read first, 0 when none reads any more."""
