@@ -41,7 +41,7 @@ def _in_lines(running: RunningScan, title: str) -> Scan:
         nonlocal last_step
         if progress.step != last_step:
             last_step = progress.step
-            counts = f" ({progress.processed} of {progress.total})" if progress.total else ""
+            counts = f", {progress.processed} of {progress.total} records" if progress.total else ""
             err.print(f"{title}: {safe(progress.step)}{counts}", soft_wrap=True)
 
     return running.result(show)
