@@ -255,7 +255,7 @@ def _other_lines(rows: dict[str, Any]) -> Iterator[str]:
 
 
 def _at(row: dict[str, Any], path: tuple[str, str]) -> float | None:
-    value: float | None = row[path[0]][path[1]]
+    value: float | None = row[path[0]].get(path[1])  # older results have fewer figures
     return value
 
 
