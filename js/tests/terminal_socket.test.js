@@ -122,6 +122,7 @@ behaviour("Whoever joins sees what is kept and what comes, byte for byte.", asyn
   await viewer.until(() => viewer.screen === "before é after");
   assert.equal(server.handshakes[0]?.protocol, "room-terminal.v1");
   assert.equal(server.handshakes[0]?.query.get("token"), "a token");
+  assert.equal(server.handshakes[0]?.query.get("resumes"), "1");
   assert.equal(viewer.socket.connection.quality, "good");
 });
 

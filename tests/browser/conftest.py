@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,13 @@ async def target() -> AsyncIterator[Target]:
     server.close()
 
 
+async def comes_true(page: Any, expression: str) -> None:
+    """Returns once the page says so. Playwright's own waiting evaluates text in the page, which ours do not let it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not await page.evaluate(expression):  # noqa: ASYNC110 - nothing in the page tells when it changes
+            await asyncio.sleep(0.05)
+
+
 @dataclass
 class Network:
     """A loopback proxy to a server; ``cut`` ends every connection and lets no new one through until ``mend``."""
@@ -202,6 +209,7 @@ class Network:
     url: str = ""
     is_cut: bool = False
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    parted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cut(self) -> None:
         """Nothing gets through."""
@@ -215,14 +223,32 @@ class Network:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        if self.is_cut:
-            writer.transport.abort()
-            return
-        address = urlsplit(self.upstream)
-        there, out = await asyncio.open_connection(address.hostname, address.port)
-        self.writers |= {writer, out}
-        await asyncio.gather(_pass_on(reader, out), _pass_on(there, writer))
-        self.writers -= {writer, out}
+        with self._kept(writer):
+            if self.is_cut:
+                return
+            address = urlsplit(self.upstream)
+            there, out = await asyncio.open_connection(address.hostname, address.port)
+            with self._kept(out):
+                if not self.is_cut:
+                    await asyncio.gather(_pass_on(reader, out), _pass_on(there, writer))
+
+    @contextlib.contextmanager
+    def _kept(self, writer: asyncio.StreamWriter) -> Iterator[None]:
+        """It can be cut within, and is gone behind."""
+        self.writers.add(writer)
+        try:
+            yield
+        finally:
+            writer.close()  # what it still has to send is sent
+            self.writers.remove(writer)
+            self.parted.set()
+
+    async def gone(self) -> None:
+        """Nothing of it is left."""
+        self.cut()
+        while self.writers:
+            self.parted.clear()
+            await self.parted.wait()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -249,7 +275,7 @@ async def network_to() -> AsyncIterator[Callable[[Any], Awaitable[Network]]]:
     yield build
     for network, listening in servers:
         listening.close()
-        network.cut()
+        await network.gone()
 
 
 @pytest.fixture

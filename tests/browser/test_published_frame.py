@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import DASHBOARD, publish
+from tests.browser.conftest import DASHBOARD, comes_true, publish
 from tests.browser.gallery import ONLY_ANYWIDGETS, WAITING, WIDGETS, notebook, opened, publish_pages
 from tests.patience import LONG_S
 
@@ -153,7 +153,7 @@ async def test_a_newer_page_is_shown_by_itself_at_the_same_place(gallery: Any, r
         rerender(asked, "tall")
         await expect(as_of).not_to_have_attribute("datetime", before)
         await expect(page.locator("#vw-toast")).to_have_text("A newer version is shown.")
-        await page.wait_for_function("scrollY === 2500")
+        await comes_true(page, "scrollY === 2500")
         await expect(page.locator("#vw-connection")).to_contain_text("Live")
         assert "token" not in page.url
 
@@ -200,7 +200,7 @@ async def test_themes_and_the_kiosk_are_asked_for_by_the_address(gallery: Any, r
     page = await opened(person, "anywidgets")
     assert await page.evaluate(paper) == "rgb(20, 22, 26)"
     await page.emulate_media(color_scheme="light")
-    await page.wait_for_function(f"{paper} === 'rgb(255, 255, 255)'")
+    await comes_true(page, f"{paper} === 'rgb(255, 255, 255)'")
     await opened(person, "anywidgets", asked="&theme=dark&kiosk")
     assert await page.evaluate(paper) == "rgb(20, 22, 26)"
     await expect(page.locator("footer")).to_be_hidden()

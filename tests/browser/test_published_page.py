@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
+from tests.browser.conftest import comes_true
 from tests.browser.gallery import opened, publish_pages
 from tests.patience import LONG_S, PATIENCE_MS
 
@@ -55,7 +56,7 @@ async def test_sliders_links_tabs_and_captured_outputs_work_without_a_kernel(gal
     await page.get_by_role("slider").first.focus()
     await page.keyboard.press("ArrowRight")
     await expect(page.locator(".widget-text input").first).to_have_value("4")
-    await page.wait_for_function("document.querySelector('.progress-bar').style.width === '44.4444%'")
+    await comes_true(page, "document.querySelector('.progress-bar').style.width === '44.4444%'")
 
     captured = page.locator(".inner")
     await expect(captured).to_be_hidden()
@@ -132,7 +133,7 @@ async def test_a_page_is_painted_at_once_where_every_other_host_is_silent(
     url = f"{gallery.url}vibeworkbench/dashboards/hostile?token={gallery.grant('viewer')}"
     await page.goto(url, wait_until="load")
     await expect(page.locator(".counter")).to_have_text("7 true 3")
-    await page.wait_for_function(PAINTED)
+    await comes_true(page, PAINTED)
     assert black_hole.asked == 0
     await context.close()
 

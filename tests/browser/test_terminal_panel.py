@@ -130,14 +130,16 @@ class Heard:
     """What one page got and sent on terminals' sockets.
 
     Attributes:
-        bytes: Offset → the byte that came for it.
-        doubled: Offsets that came twice with another byte.
+        bytes: Offset → the byte that came for it, since the page last began anew.
+        doubled: Bytes that came for an offset that the page had already.
+        begun: How it was told, each time, from where to go on; all but ``resume`` let the page begin anew.
         typed: What was sent as input.
         said: Control messages that were sent, by type.
     """
 
     bytes: dict[int, int] = field(default_factory=dict)
     doubled: int = 0
+    begun: list[str] = field(default_factory=list)
     typed: list[bytes] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -156,6 +158,9 @@ class Heard:
                 message = json.loads(frame)
                 if message["type"] == "sync":
                     at[0] = message["offset"]
+                    self.begun.append(message["kind"])
+                    if message["kind"] != "resume":  # an unasked screen, before what it asked for
+                        self.bytes.clear()
                 return
             for byte in frame:
                 self.doubled += at[0] in self.bytes
@@ -275,6 +280,7 @@ async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
     await type_in(driver, run("counting", NUMBERS))
     await expect(rows(cut)).to_contain_text("number 00")
     cut.network_is_cut = True
+    before = len(heard.begun)
     network.cut()
     await expect(own).to_contain_text("attempt 2")
     await asyncio.sleep(CUT_S)
@@ -285,6 +291,7 @@ async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
     said = bytes(heard.bytes[at] for at in sorted(heard.bytes))
     assert (min(heard.bytes), max(heard.bytes)) == (0, len(said) - 1)
     assert heard.doubled == 0
+    assert set(heard.begun[before:]) == {"resume"}
     for number in range(NUMBERS):
         assert said.count(f"number {number:06d}".encode()) == 1
 

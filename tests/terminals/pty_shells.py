@@ -21,6 +21,7 @@ from tests.patience import PATIENCE_S
 _START = (
     "import fcntl, os, signal, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     " signal.signal(signal.SIGPIPE, signal.SIG_DFL);"
+    " signal.signal(signal.SIGHUP, signal.SIG_DFL);"  # the tests may run under nohup
     " os.execvp(sys.argv[1], sys.argv[1:])"
 )
 

@@ -243,7 +243,7 @@ class Stage:
     changes: int = 0
 
     def viewer(
-        self, name: str, right: Right = Right.drive, *, is_legacy: bool = False
+        self, name: str, right: Right = Right.drive, *, is_legacy: bool = False, is_announced: bool = False
     ) -> tuple[Viewer, CollectingLink]:
         """Somebody who is in the room, and whose first message has not come."""
         link = CollectingLink()
@@ -254,6 +254,7 @@ class Stage:
             caller=Caller(name, Role.operator),
             right=lambda: self.rights[name],
             is_legacy=is_legacy,
+            is_announced=is_announced,
         )
         self.room.join(viewer)
         return viewer, link

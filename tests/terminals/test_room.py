@@ -60,6 +60,21 @@ async def test_a_silent_newcomer_gets_a_snapshot() -> None:
         assert [block.kind for block in link.blocks] == ["snapshot"]
 
 
+async def test_a_newcomer_that_announced_what_it_has_gets_what_it_missed_alone() -> None:
+    """However long its first message is under way."""
+    async with staged() as stage:
+        connection = await stage.connected()
+        connection.say(b"$ ls")
+        await stage.recording.until(lambda: stage.room.head)
+        ada, far = stage.viewer("ada", is_announced=True)
+        _, near = stage.viewer("bob")
+        await near.shows(b"$ ls")
+        assert far.blocks == []
+        stage.room.resumed(ada, "one", 2)
+        await far.shows(b"ls")
+        assert [block.kind for block in far.blocks] == ["resume"]
+
+
 async def test_full_rooms_say_so() -> None:
     """A room has as many members as the settings allow."""
     async with staged(members=1) as stage:

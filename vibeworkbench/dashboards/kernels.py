@@ -13,6 +13,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.web import HTTPError, RequestHandler
 
 from vibeworkbench.access.model import Grant
+from vibeworkbench.dashboards import kernel_client
 from vibeworkbench.dashboards.kernel_books import (
     ENDED,
     TOKEN_VARIABLE,
@@ -92,6 +93,7 @@ class OwnedKernels(AsyncMappingKernelManager):
     def pre_start_kernel(self, kernel_name: str | None, kwargs: Any) -> Any:
         """The kernel's own manager is there; one that draws a page for Voila is not started again when it dies."""
         made = super().pre_start_kernel(kernel_name, kwargs)
+        made[0].client_class = kernel_client.NAME
         owned = self._owned.get(made[2])
         if owned is not None and owned.voila:
             made[0].restarter_class = NoRestarts  # type: ignore[attr-defined]

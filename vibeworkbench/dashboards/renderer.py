@@ -25,10 +25,12 @@ import vibeworkbench.spared  # noqa: F401 - first of all
 import nbformat
 from jupyter_client.client import KernelClient
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
+from vibeworkbench.dashboards import kernel_client
 from vibeworkbench.dashboards.frames import (
     LENGTH_BYTES,
     Advanced,
@@ -46,8 +48,8 @@ _REASON_CHARACTERS = 500
 _START_PATIENCE_S = (30, 90)
 """How long a kernel may take to answer before another one is started in its place; the last one has the render's limit.
 
-Now and then one that starts on a busy machine never hears what was sent to it meanwhile, however often it is said.
-Source: ipykernel issue 1554, with 7.4.
+Now and then, on a busy machine, one that started never heard what was sent to it meanwhile, however often it was said.
+Source: seen with ipykernel 7.4; its issue 1554 is of this kind.
 """
 _WHOLE_LIMIT_S = 86_400
 """The server's limit counts, and ends all of this."""
@@ -92,6 +94,12 @@ class Execution(NotebookClient):
         self._whole = asyncio.current_task()
         self._environment = {**os.environ, **environment}
         await self.async_execute(env=self._environment)
+
+    def create_kernel_manager(self) -> KernelManager:
+        """Of the kernel to come; what it answers is heard whatever is sent meanwhile."""
+        manager: KernelManager = super().create_kernel_manager()
+        manager.client_class = kernel_client.NAME
+        return manager
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         """The kernel runs, and its process group is known."""

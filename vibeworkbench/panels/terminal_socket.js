@@ -160,7 +160,7 @@ export class TerminalSocket {
   #dial() {
     this.#stop("retry");
     const token = this.#host.token();
-    const query = new URLSearchParams({ _pk: this.memberId, ...(token === null ? {} : { token }) });
+    const query = new URLSearchParams({ _pk: this.memberId, resumes: "1", ...(token === null ? {} : { token }) });
     const place = `vibeworkbench/parties/terminal-server/${encodeURIComponent(this.#options.terminalId)}`;
     const url = new URL(`${place}?${query}`, this.#options.server);
     url.protocol = url.protocol.replace("http", "ws");

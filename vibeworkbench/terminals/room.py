@@ -23,6 +23,8 @@ from vibeworkbench.terminals.viewer import Viewer
 
 FIRST_S = 0.1
 """How long a viewer has to say that it comes back, before it gets a snapshot."""
+ANNOUNCED_S = 10.0
+"""The same for one that announced that it will say so: however long its way to us is, it gets only what it asks for."""
 BEAT_S = 5.0
 """How often all learn how long the hops take."""
 ANSWER_EVERY_S = 1.0
@@ -188,7 +190,8 @@ class TerminalRoom:
         if viewer.is_legacy:
             self._begin(viewer)
         else:
-            self._first[viewer] = self._loop.call_later(FIRST_S, self._begin, viewer)
+            patience_s = ANNOUNCED_S if viewer.is_announced else FIRST_S
+            self._first[viewer] = self._loop.call_later(patience_s, self._begin, viewer)
         if self._beating is None:
             self._beating = self._loop.create_task(self._beat())
         self._audience.changed()

@@ -40,6 +40,7 @@ class Visit:
         most: The most that it may do, whatever the caller might.
         member_id: The id that it wants, for instance the one that it had before its connection was lost.
         is_legacy: Whether it speaks terminado's protocol.
+        is_announced: Whether it announced that its first message will say where it stands.
     """
 
     link: Link
@@ -48,6 +49,7 @@ class Visit:
     most: Right
     member_id: str
     is_legacy: bool
+    is_announced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ class Terminal:
             caller=visit.caller,
             right=lambda: min(visit.most, self.definition.right_of(visit.caller)),
             is_legacy=visit.is_legacy,
+            is_announced=visit.is_announced,
         )
         membership = Membership(
             self.room, viewer, wire=visit.wire, now=self._around.now(), typed=self._typed, left=self._left

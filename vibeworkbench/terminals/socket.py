@@ -181,8 +181,15 @@ class TerminalSocket(SocketHandler):
         terminal = self._terminals.terminal(path["terminal_id"], self.caller)
         is_legacy = self.selected_subprotocol != PROTOCOL
         link = TerminadoLink(wire, terminal.texts) if is_legacy else RoomLink(wire, terminal.frames)
-        member_id = self.get_query_argument("_pk", "")
-        visit = Visit(link, wire, self.caller, self._most, member_id=member_id, is_legacy=is_legacy)
+        visit = Visit(
+            link,
+            wire,
+            self.caller,
+            self._most,
+            member_id=self.get_query_argument("_pk", ""),
+            is_legacy=is_legacy,
+            is_announced=self.get_query_argument("resumes", "") == "1",
+        )
         self._membership = terminal.join(visit)
         if self.ws_connection is None:
             self.on_close()  # it ended while it joined

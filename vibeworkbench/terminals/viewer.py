@@ -67,6 +67,7 @@ class Viewer:
         caller: Who is there.
         right: What the caller may do at present; asked again whenever it matters.
         is_legacy: Speaks terminado's protocol: it knows no offsets, and is not told about sizes that it may not set.
+        is_announced: Its first message will say where it stands.
 
     Attributes:
         rtt_s: Seconds to it and back; set by its socket when it knows.
@@ -77,13 +78,21 @@ class Viewer:
     """
 
     def __init__(
-        self, link: Link, *, member_id: str, caller: Caller, right: Callable[[], Right], is_legacy: bool = False
+        self,
+        link: Link,
+        *,
+        member_id: str,
+        caller: Caller,
+        right: Callable[[], Right],
+        is_legacy: bool = False,
+        is_announced: bool = False,
     ) -> None:
         self.link = link
         self.member_id = member_id
         self.caller = caller
         self.right = right
         self.is_legacy = is_legacy
+        self.is_announced = is_announced
         self.rtt_s: float | None = None
         self.wanted: Size | None = None
         self.cursor = 0

@@ -192,6 +192,12 @@ def test_any_other_query_goes_with_sockets_and_not_with_rest(query: str):
     assert address.http("/x/token") == "http://a.test/x/token"
 
 
+def test_what_we_say_ourselves_is_added_to_the_query():
+    """Beside the one that was said, if any."""
+    assert address_of("ws://127.0.0.1/a?b=c").socket(resumes="1") == "ws://127.0.0.1/a?b=c&resumes=1"
+    assert address_of("ws://127.0.0.1/a").socket(resumes="1") == "ws://127.0.0.1/a?resumes=1"
+
+
 @pytest.mark.parametrize(
     ("said", "path", "folder", "root"),
     [

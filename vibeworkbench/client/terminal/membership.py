@@ -88,7 +88,7 @@ class TerminalMembership:
     async def _one_connection(self) -> Lost:
         """How a connection ended."""
         self._joined_at = None
-        url = self.place.address.ws(f"parties/{self.place.path}?{urlencode({'_pk': self.member_id})}")
+        url = self.place.address.ws(f"parties/{self.place.path}?{urlencode({'_pk': self.member_id, 'resumes': 1})}")
         try:
             socket = await opened(url, self.place.address, self.timing)
         except LostConnection as none:

@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from vibeworkbench.errors import InvalidInput
 
@@ -35,9 +35,10 @@ class Address:
     query: str
     is_loopback: bool
 
-    def socket(self, path: str | None = None) -> str:
-        """The URL of a WebSocket there: of ``path``, or of the path that was said."""
-        query = f"?{self.query}" if self.query else ""
+    def socket(self, path: str | None = None, **said: str) -> str:
+        """The URL of a WebSocket there: of ``path``, or of the path that was said; ``said`` is added to its query."""
+        query = "&".join(filter(None, [self.query, urlencode(said)]))
+        query = f"?{query}" if query else ""
         return f"{'wss' if self.secure else 'ws'}://{self.netloc}{self.path if path is None else path}{query}"
 
     def http(self, path: str) -> str:

@@ -142,7 +142,8 @@ class WebsocketUpstream:
     async def _by_handshake(
         self, headers: Mapping[str, str], offered: list[str], size: Size, seen: Seen | None
     ) -> Connection:
-        peer = await self._opened(self._address.socket(), headers, offered)
+        said = {"resumes": "1"} if own.PATH in self._address.path else {}
+        peer = await self._opened(self._address.socket(**said), headers, offered)
         async with _closed_on_failure(peer):
             if peer.subprotocol == own.SUBPROTOCOL:
                 self._protocol, self.holds_back = OWN, True
