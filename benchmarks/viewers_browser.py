@@ -32,8 +32,8 @@ LIVE = ".vw-issues"
 """What the panel shows once its room has told it the state, and not before."""
 VISIT_LIMIT_S = 60.0
 
-DRAWN = ".vw-panel"
-"""The panel, with or without content."""
+DRAWN = ".vw-panel > *"
+"""What the panel shows first: its frame, or all of it."""
 
 _WATCH = """
 (() => {
@@ -75,7 +75,7 @@ class Visit:
 
     Attributes:
         first_paint_ms: First contentful paint, from the start of the navigation.
-        drawn_ms: When the panel stood on the screen, still without content, from the same.
+        drawn_ms: When the panel stood on the screen, with or without what its room says, from the same.
         live_ms: When the panel showed what its room had said, from the same.
         page_ms: When the page itself had come to its end, from the same.
         transferred_bytes: All that came over HTTP, headers included, as encoded.
@@ -201,7 +201,7 @@ def _repeatable(headers: Mapping[str, str]) -> dict[str, str]:
 @asynccontextmanager
 async def plain_page() -> AsyncIterator[str]:
     """The address of a page that shows one line and nothing else: what Chromium itself needs to paint."""
-    html = b'<!doctype html><title>Plain</title><p class="vw-panel vw-issues">This line.'
+    html = b'<!doctype html><title>Plain</title><div class="vw-panel"><p class="vw-issues">This line.</div>'
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(html)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

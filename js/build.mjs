@@ -13,7 +13,8 @@ import { build, context } from "esbuild";
 
 const PANELS = ["ops", "logs", "containers"];
 const SPLIT = ["terminal"];
-const PAGE = ["page_address", "page", "page_widgets"];
+const PAGE = ["page", "page_widgets"];
+const HEAD = ["page_begin"];
 const STYLES = ["page", "page_widgets"];
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -42,6 +43,7 @@ const builds = [
     splitting: true,
     chunkNames: "[name]-[hash]",
   },
+  { ...both, entryPoints: HEAD.map((name) => `${sources}${name}.js`), format: "iife", target: "es2022" },
   // No target: what browsers understand (nesting, light-dark) is left as it is written.
   { ...both, entryPoints: STYLES.map((name) => `${sources}${name}.css`) },
 ];

@@ -18,6 +18,8 @@ from tests.servers import Server, serve
 
 ROOT = Path(__file__).parents[1]
 UNMEASURED = ("browser", "security")
+COLLEAGUES_NAME = "workbench.test"
+"""By this name the browsers of the tests reach this machine, as others' do."""
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -26,6 +28,7 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {COLLEAGUES_NAME} 127.0.0.1",
 )
 
 

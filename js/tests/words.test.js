@@ -1,14 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { serverOf, xsrfToken } from "../../vibeworkbench/panels/rest.js";
+import { xsrfToken } from "../../vibeworkbench/panels/rest.js";
+import { serverOf } from "../../vibeworkbench/panels/server_address.js";
 import {
+  absolute,
   bytes,
+  clock,
   counted,
   evidenceName,
   evidenceText,
+  grouped,
+  inOrder,
   relative,
   span,
   triggerWord,
+  warm,
+  written,
 } from "../../vibeworkbench/panels/words.js";
 
 test("A span is said in its largest unit.", () => {
@@ -64,4 +71,21 @@ test("The server is where the page's configuration says, and ends in a slash.", 
   assert.equal(serverOf(page('{"baseUrl": "/user/ada/"}')), "https://host/user/ada/");
   assert.equal(serverOf(page(null, { vibeworkbenchBaseUrl: "/own" })), "https://host/own/");
   assert.equal(serverOf(page(null)), "https://host/");
+});
+
+test("Numbers and instants are written plainly at first, and then as the reader's language does.", () => {
+  const at = new Date(2026, 10, 8, 9, 5, 7).getTime();
+  assert.equal(absolute(at), "2026-11-08 09:05:07");
+  assert.equal(clock(at), "09:05:07");
+  assert.equal(written(at, { timeStyle: "short" }), "09:05");
+  assert.equal(written(null, { timeStyle: "short" }), "–");
+  assert.equal(grouped(12_345), "12345");
+  warm();
+  assert.equal(absolute(at), new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" }));
+  assert.equal(grouped(12_345), (12_345).toLocaleString());
+  assert.equal(absolute(undefined), "–");
+});
+
+test("Names are in the order of their characters.", () => {
+  assert.deepEqual(["b", "a", "B", "a"].sort(inOrder), ["B", "a", "a", "b"]);
 });

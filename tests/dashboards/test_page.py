@@ -70,7 +70,7 @@ def test_a_page_runs_nothing_but_files_of_ours_and_loads_nothing_from_elsewhere(
     read = Read(made.html)
     loaded = [attrs["src"] or "" for attrs in read.scripts() if "src" in attrs]
     assert all(address.startswith("../../static/vibeworkbench/") for address in loaded)
-    assert read.within == [(STATIC_FILES / "page_address.js").read_text("utf-8").strip()]
+    assert read.within == [(STATIC_FILES / "page_begin.js").read_text("utf-8").strip()]
     assert len(read.scripts()) == len(loaded) + 1
     assert [address for address in read.loads() if not address.startswith(("../../static/", "data:"))] == []
     assert [attrs for _tag, attrs in read.tags if any(name.startswith("on") for name in attrs)] == []
@@ -87,7 +87,11 @@ def test_addresses_are_relative_to_the_page() -> None:
 def test_a_page_says_as_of_when_it_is() -> None:
     """To the second for machines, and in words for people whose browser runs nothing."""
     read = Read(page_of().html)
-    assert read.data["vw-page"] == {"name": "night-shift", "renderedAt": AT.isoformat()}
+    assert read.data["vw-page"] == {
+        "name": "night-shift",
+        "renderedAt": AT.isoformat(),
+        "rooms": [["dashboards", "night-shift"]],
+    }
     assert "2026-11-23T02:31:59.480167Z" in {attrs.get("datetime") for _tag, attrs in read.tags}
     assert "As of <time" in page_of().html.decode()
     assert "23 November 2026, 02:31 UTC" in page_of().html.decode()
@@ -241,4 +245,4 @@ def test_a_dashboard_without_a_page_says_why_and_waits_for_it(state: State, said
     """Its program joins the dashboard's room like that of any page, and any page is newer than none."""
     html = waiting_page("night", "Night", state)
     assert said in html.decode()
-    assert Read(html).data["vw-page"] == {"name": "night", "renderedAt": None}
+    assert Read(html).data["vw-page"] == {"name": "night", "renderedAt": None, "rooms": [["dashboards", "night"]]}

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from vibeworkbench.dashboards.model import Asset, Page, PageAbout
 from vibeworkbench.dashboards.page_exporter import cells_page
-from vibeworkbench.dashboards.page_frame import FROM_PAGE, STATIC, addresses, frame, instant, script_json
+from vibeworkbench.dashboards.page_frame import FROM_PAGE, STATIC, addresses, frame, instant, own_room, script_json
 from vibeworkbench.dashboards.page_notebook import PLOTLY_TYPE, captured_cell, shown_notebook, widget_states
 from vibeworkbench.dashboards.page_widgets import KeptWidgets, asset_of, kept_widgets, views_in
 
@@ -44,7 +44,10 @@ def page(notebook: NotebookNode, about: PageAbout) -> Page:
 def _told(about: PageAbout, widgets: KeptWidgets, plotly: str) -> dict[str, Any]:
     static = addresses(FROM_PAGE)
     controls = {"controls": static["page_widgets_js"]} if widgets.needs_controls else {}
-    framed = frame(about.title, FROM_PAGE, name=about.name, renderedAt=about.rendered_at.isoformat(), **controls)
+    rooms = [*widgets.rooms, own_room(about.name)]  # in the order in which they are joined: what is seen comes first
+    framed = frame(
+        about.title, FROM_PAGE, name=about.name, renderedAt=about.rendered_at.isoformat(), rooms=rooms, **controls
+    )
     return framed | {
         "at": instant(about.rendered_at),
         "preloads": [*controls.values(), *widgets.panels],

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from vibeworkbench.dashboards.model import IndexEntry, State
+from vibeworkbench.dashboards.model import PARTY, IndexEntry, State
 from vibeworkbench.errors import NotFound
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -94,7 +94,13 @@ def index_page(entries: Sequence[IndexEntry], caller: str = "") -> bytes:
 def waiting_page(name: str, title: str, state: State) -> bytes:
     """The page of a dashboard that was not rendered yet; it gives way to the real one by itself."""
     heading, sentence = _FAILED if state is State.failed else _NOT_YET
-    return _own("waiting.html.j2", frame(title, FROM_PAGE, name=name), heading=heading, sentence=sentence)
+    framed = frame(title, FROM_PAGE, name=name, rooms=[own_room(name)])
+    return _own("waiting.html.j2", framed, heading=heading, sentence=sentence)
+
+
+def own_room(name: str) -> tuple[str, str]:
+    """The room that tells of the dashboard itself."""
+    return PARTY, name
 
 
 def frame(title: str, root: str, **told: Any) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def frame(title: str, root: str, **told: Any) -> dict[str, Any]:
         "title": title,
         "static": addresses(root),
         # Nothing is waited for before the first paint: whatever else a page loads comes behind it.
-        "begun": _built("page_address.js"),
+        "begun": _built("page_begin.js"),
         "style": _built("page.css"),
         "config": script_json({"baseUrl": root}),
         "page": script_json({"name": "", "renderedAt": None} | told),
@@ -127,7 +133,7 @@ def addresses(root: str) -> dict[str, str]:
 @cache
 def _begun_source() -> str:
     """How a policy names the script in the head of every page."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(_built('page_address.js').encode()).digest()).decode()}'"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(_built('page_begin.js').encode()).digest()).decode()}'"
 
 
 def _built(name: str) -> str:

@@ -85,7 +85,7 @@ def kept_widgets(states: Mapping[str, Any], shown_ids: Iterable[str], static: st
         models=models,
         assets=assets,
         panels=tuple(panels),
-        rooms=tuple(sorted({room for model in chosen.values() for room in _rooms(model["state"])})),
+        rooms=tuple(dict.fromkeys(room for model in chosen.values() for room in _rooms(model["state"]))),
         outputs={each: _captured(model) for each, model in chosen.items() if model.get("model_module") == OUTPUT},
         needs_controls=any(_has_view(model) and model.get("model_module") != ANYWIDGET for model in chosen.values())
         or any(model.get("model_name") in _LINKS for model in chosen.values()),

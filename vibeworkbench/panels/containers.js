@@ -12,7 +12,7 @@ import { ContainersSource } from "./containers_source.js";
 import { connected, connectionNote, watching } from "./panel_connection.js";
 import { loginUrlOf, mount } from "./panel_frame.js";
 import { whyNotRead } from "./rights.js";
-import { serverOf } from "./rest.js";
+import { serverOf } from "./server_address.js";
 import panelCss from "./panel.css";
 import frameCss from "./panel_frame.css";
 import controlsCss from "./panel_controls.css";

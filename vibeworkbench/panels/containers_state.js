@@ -84,6 +84,8 @@
  * @property {string} said
  */
 
+import { inOrder } from "./words.js";
+
 /** Points of a course that are kept. */
 export const COURSE_POINTS = 60;
 /** Containers kept that REST has not told of: a reader who only watches learns of them live. */
@@ -326,8 +328,8 @@ export function chosen({ containers, text }) {
       (one, other) =>
         (one.score ?? 100) - (other.score ?? 100) ||
         Number(other.state === "running") - Number(one.state === "running") ||
-        one.containerName.localeCompare(other.containerName) ||
-        one.containerId.localeCompare(other.containerId),
+        inOrder(one.containerName, other.containerName) ||
+        inOrder(one.containerId, other.containerId),
     );
 }
 

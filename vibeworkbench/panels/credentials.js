@@ -6,8 +6,9 @@
  * property of the document. In JupyterLab and Voila nothing is taken, and cookies vouch.
  */
 
+import { PARAMETER } from "./server_address.js";
+
 const KEPT = Symbol.for("vibeworkbench.token");
-const PARAMETER = "token";
 
 /**
  * @typedef {{document: Document, location: {href: string}, history: {state: unknown, replaceState: (state: unknown, unused: string, url: string) => void}}} Page

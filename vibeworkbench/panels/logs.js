@@ -16,7 +16,7 @@ import { choiceFrom } from "./logs_choice.js";
 import { connected, connectionNote, watching } from "./panel_connection.js";
 import { loginUrlOf, mount } from "./panel_frame.js";
 import { whyNotRead } from "./rights.js";
-import { serverOf } from "./rest.js";
+import { serverOf } from "./server_address.js";
 import { grouped } from "./words.js";
 import panelCss from "./panel.css";
 import frameCss from "./panel_frame.css";

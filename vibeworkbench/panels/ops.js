@@ -13,7 +13,7 @@ import { overview, skeleton } from "./ops_overview.js";
 import { OpsSource } from "./ops_source.js";
 import { connectionNote } from "./panel_connection.js";
 import { loginUrlOf, mount } from "./panel_frame.js";
-import { serverOf } from "./rest.js";
+import { serverOf } from "./server_address.js";
 import panelCss from "./panel.css";
 import frameCss from "./panel_frame.css";
 import controlsCss from "./panel_controls.css";

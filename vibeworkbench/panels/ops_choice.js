@@ -1,7 +1,7 @@
 /** What the ops panel shows of what it knows: pure questions to a `State`. */
 
 import { whyWatching } from "./rights.js";
-import { SEVERITY_WEIGHT } from "./words.js";
+import { SEVERITY_WEIGHT, inOrder } from "./words.js";
 
 /**
  * @typedef {import("./ops_state.js").State} State
@@ -100,9 +100,7 @@ function weight(issue) {
  * @param {Issue} other
  */
 function newest(one, other) {
-  return (
-    (other.stateChangedAt ?? "").localeCompare(one.stateChangedAt ?? "") || one.issueId.localeCompare(other.issueId)
-  );
+  return inOrder(other.stateChangedAt ?? "", one.stateChangedAt ?? "") || inOrder(one.issueId, other.issueId);
 }
 
 /**

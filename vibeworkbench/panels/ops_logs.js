@@ -5,7 +5,7 @@ import { isPublished } from "./credentials.js";
 import { bars, logText, templateText } from "./log_parts.js";
 import { choiceFrom } from "./logs_choice.js";
 import { message } from "./logs_record.js";
-import { serverOf } from "./rest.js";
+import { serverOf } from "./server_address.js";
 import { grouped, relative } from "./words.js";
 
 /** The parts of an issue's evidence that are shown here. */

@@ -1,7 +1,7 @@
 /** The upper half of the ops panel: health, the scan that runs or ran last, and what comes next. */
 
 import { html, nothing, svg } from "lit-html";
-import { LOOK_WORD, absolute, counted, grouped, milliseconds, relative, span, triggerWord } from "./words.js";
+import { LOOK_WORD, absolute, counted, grouped, inOrder, milliseconds, relative, span, triggerWord } from "./words.js";
 
 /**
  * @typedef {import("./ops_state.js").State} State
@@ -85,7 +85,7 @@ function sparkline(history, nowMs) {
 function targets({ health: { targets: all } }) {
   if (all.length === 0) return nothing;
   const worstFirst = [...all].sort(
-    (one, other) => (one.score ?? 101) - (other.score ?? 101) || one.target.localeCompare(other.target),
+    (one, other) => (one.score ?? 101) - (other.score ?? 101) || inOrder(one.target, other.target),
   );
   const rest = worstFirst.slice(TARGETS_SHOWN);
   return html`<section class="vw-card vw-targets" aria-label="Targets">

@@ -1,8 +1,8 @@
 /**
  * What the address of a published page asks for, before anything is painted: `?theme=light|dark` and `?kiosk`.
  *
- * A classic script within the page's head; the style sheet does the rest by these attributes of the root element. The
- * page's program has it, too: a page that was made with an earlier one of these is not let run that by the server.
+ * The style sheet does the rest by these attributes of the root element. Both the script of the page's head and its program
+ * have this.
  */
 {
   const asked = new URLSearchParams(location.search);

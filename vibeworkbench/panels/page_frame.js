@@ -9,9 +9,9 @@ import { addressToReload, tokenOfPage } from "./credentials.js";
 import { Newer, readerIsBusy } from "./page_newer.js";
 import { announce, element, put, show } from "./page_parts.js";
 import { comeBack, keepPlace, keptPlace, newest, newestAt, reload } from "./page_reload.js";
-import { serverOf } from "./rest.js";
+import { serverOf } from "./server_address.js";
 import { joinRoom } from "./socket.js";
-import { QUALITY_WORD, absolute, milliseconds, relative } from "./words.js";
+import { QUALITY_WORD, absolute, milliseconds, relative, written } from "./words.js";
 
 /**
  * @typedef {{name: string, renderedAt: string | null}} About What the page says about itself.
@@ -47,13 +47,13 @@ export function tick() {
 function asOf(at, now) {
   const instant = new Date(milliseconds(at));
   const isToday = instant.toDateString() === now.toDateString();
-  const clock = instant.toLocaleString(undefined, { dateStyle: isToday ? undefined : "medium", timeStyle: "short" });
+  const clock = written(at, isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
   return `${clock} · ${relative(at, now.getTime())}`;
 }
 
 /** @param {string | null} at */
 function longForm(at) {
-  return new Date(milliseconds(at)).toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+  return written(at, { dateStyle: "full", timeStyle: "long" });
 }
 
 /** The instants tick, links to our other pages vouch for the reader, and a kiosk shows no resting pointer. */

@@ -13,6 +13,7 @@ import { isPublished } from "./credentials.js";
  * @typedef {object} Shown What of a panel's state its frame tells the page.
  * @property {import("./socket.js").Connection} connection
  * @property {number | null} asOfMs
+ * @property {boolean} ready Whether there is anything to show.
  * @property {string} said What a screen reader is told next.
  */
 
@@ -38,6 +39,8 @@ import { isPublished } from "./credentials.js";
 
 /** How often the live region may speak: a screen reader cannot follow fifty changes a second. */
 const SPEAK_MS = 1_500;
+/** A skeleton that would stand for less than this only flickers, and holds up what comes after it. */
+const SKELETON_MS = 150;
 
 /**
  * The panel is drawn in `el` and stays live. Whenever its connection, or the instant of what it shows, is another one,
@@ -58,12 +61,18 @@ export function mount({ model, el }, { name, styles, traits, sourceOf, viewOf })
   voice.setAttribute("aria-live", "polite");
 
   let frame = 0;
-  const redraw = () => (frame ||= requestAnimationFrame(paint));
+  let isWaiting = true;
+  let isReady = () => false;
+  const redraw = () => {
+    if (!isWaiting || isReady()) frame ||= requestAnimationFrame(paint);
+  };
   const source = sourceOf(redraw);
+  isReady = () => source.state.ready;
   const view = viewOf(source, root);
   const announce = announcer(el);
   const paint = () => {
     frame = 0;
+    isWaiting = false;
     configure(root, model);
     announce(source.state);
     draw(view.drawn(source.state), root);
@@ -72,9 +81,14 @@ export function mount({ model, el }, { name, styles, traits, sourceOf, viewOf })
   const tick = setInterval(() => source.tick(), 1_000);
   root.addEventListener("keydown", ({ key }) => key === "Escape" && view.escape());
   for (const trait of traits) model.on(`change:${trait}`, redraw);
+  const patience = setTimeout(() => {
+    isWaiting = false;
+    redraw();
+  }, SKELETON_MS);
   redraw();
 
   return () => {
+    clearTimeout(patience);
     for (const trait of traits) model.off(`change:${trait}`, redraw);
     clearInterval(speak);
     clearInterval(tick);

@@ -21,19 +21,6 @@ export class RestError extends Error {
   }
 }
 
-/**
- * The root of the Jupyter server behind this page: from the page's configuration (JupyterLab, Voila, our own pages), else
- * from the attribute `data-vibeworkbench-base-url` of the document's body.
- *
- * @param {Document} [page]
- * @returns {string} An absolute URL ending in `/`.
- */
-export function serverOf(page = document) {
-  const config = page.getElementById("jupyter-config-data")?.textContent;
-  const baseUrl = (config ? JSON.parse(config).baseUrl : page.body.dataset.vibeworkbenchBaseUrl) ?? "/";
-  return new URL(baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`, page.baseURI).href;
-}
-
 /** The verbs, with paths relative to `…/vibeworkbench/api/`. */
 export class Rest {
   /** @param {string} server */

@@ -8,6 +8,7 @@
  * `snapshot` instead. What it has to show about the connection comes as one value.
  */
 
+import { newId, roomUrl } from "./server_address.js";
 import { browser } from "./socket_host.js";
 import { FINAL, History, TIMING, TOO_FAST, UNKNOWN, retryDelay } from "./socket_model.js";
 import { Refusal, readPage } from "./socket_page.js";
@@ -53,7 +54,7 @@ export class Room {
   connection = { quality: "connecting", transport: null, rttMs: null, retryAtMs: null, reason: "", code: null };
 
   #history = new History();
-  #id = globalThis.crypto.randomUUID();
+  #id = newId();
   #options;
   #timing;
   #host;
@@ -86,7 +87,9 @@ export class Room {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#wake(), {
       signal,
     });
-    this.#dial();
+    const dialled = this.#host.dialled?.(options.party, options.room) ?? null;
+    if (dialled === null) this.#dial();
+    else this.#goOn(dialled);
   }
 
   /** Nothing more is delivered; the connection is closed. */
@@ -144,11 +147,22 @@ export class Room {
 
   #dial() {
     this.#stop("retry");
-    const token = this.#host.token();
-    const query = new URLSearchParams({ _pk: this.#id, ...this.#history.since, ...(token === null ? {} : { token }) });
-    const url = new URL(`vibeworkbench/parties/${this.#place()}?${query}`, this.#options.server);
-    url.protocol = url.protocol.replace("http", "ws");
-    const socket = new this.#host.WebSocket(url);
+    const { server, party, room } = this.#options;
+    const query = { _pk: this.#id, ...this.#history.since };
+    this.#listen(new this.#host.WebSocket(roomUrl(server, party, room, query, this.#host.token())));
+  }
+
+  /** @param {import("./page_rooms.js").Dialled} dialled */
+  #goOn({ socket, memberId, said }) {
+    this.#id = memberId;
+    this.#listen(socket);
+    queueMicrotask(() => {
+      for (const text of said) if (socket === this.#socket) this.#received(text);
+    });
+  }
+
+  /** @param {WebSocket} socket */
+  #listen(socket) {
     this.#socket = socket;
     this.#start("handshake", this.#timing.handshake, () => this.#lost(1006, ""));
     socket.onerror = () => {}; // The close that follows says more.

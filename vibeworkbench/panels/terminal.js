@@ -8,7 +8,7 @@ import { html, nothing } from "lit-html";
 import { isPublished } from "./credentials.js";
 import { loginUrlOf, mount } from "./panel_frame.js";
 import { watching } from "./panel_connection.js";
-import { serverOf } from "./rest.js";
+import { serverOf } from "./server_address.js";
 import { cards, isFrozen } from "./terminal_cards.js";
 import { putIntoClipboard, takeFromClipboard } from "./terminal_clipboard.js";
 import { hops } from "./terminal_hops.js";

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "lit-html";
 import { isPublished } from "./credentials.js";
-import { serverOf } from "./rest.js";
+import { serverOf } from "./server_address.js";
 import { asked } from "./terminal_people.js";
 import { left, mayDrive } from "./terminal_state.js";
 import { bytes, counted, grouped } from "./words.js";

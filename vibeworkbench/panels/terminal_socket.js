@@ -7,6 +7,7 @@
  * Nothing typed is ever kept for later: what cannot be sent now is refused, and the caller says so.
  */
 
+import { newId } from "./server_address.js";
 import { browser } from "./socket_host.js";
 import { ACK_BYTES, FINAL, PROTOCOL, Position, TIMING, UNKNOWN, retryDelay } from "./terminal_model.js";
 
@@ -57,7 +58,7 @@ export class TerminalSocket {
     code: null,
   };
   /** What the server calls this member. */
-  memberId = globalThis.crypto.randomUUID();
+  memberId = newId();
 
   #position = new Position();
   #options;
