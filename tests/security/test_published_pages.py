@@ -58,7 +58,7 @@ def page(stage: Stage, name: str) -> httpx.Response:
 def begun(stage: Stage) -> str:
     """How a policy names the one script that stands in every page."""
     with stage.http("viewer") as viewer:
-        script = viewer.get("static/vibeworkbench/page_address.js").raise_for_status().text.strip()
+        script = viewer.get("static/vibeworkbench/page_begin.js").raise_for_status().text.strip()
     return named(script)
 
 
