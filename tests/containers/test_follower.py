@@ -23,6 +23,7 @@ class Kept:
     def __init__(self):
         self.texts, self.marks, self.samples, self.events, self.removed = [], {}, [], [], []
         self.processes_told, self.is_away = [], False
+        self.event_ns, self.missed = 0, []
         self.changed = asyncio.Condition()
 
     async def notify(self):
@@ -51,8 +52,15 @@ class Kept:
         self.processes_told.append((facts.name, {each.pid: each for each in present}, ended))
         await self.notify()
 
-    async def happened(self, facts, event):
+    def events_from_ns(self):
+        return self.event_ns
+
+    async def events_kept(self, from_ns):
+        self.event_ns = from_ns
+
+    async def happened(self, facts, event, *, is_past):
         self.events.append((facts.name, event.action))
+        self.missed += [event.action] if is_past else []
         await self.notify()
 
     async def gone(self, container_id):
@@ -137,6 +145,41 @@ async def test_a_restarted_engine_and_a_broken_stream(engine_server, followed):
     await kept.until(lambda: len(kept.texts) >= 30)
     assert kept.texts == [str(number) for number in range(30)]
     assert kept.events == [("api", "restart")]
+
+
+async def test_what_happens_while_nobody_follows_is_told_later(engine_server):
+    """Each event once, and as one of the past; what is older than what may be known is not asked for."""
+    kept = Kept()
+
+    async def follow():
+        follower = Follower(find=lambda: Address(socket=str(engine_server.path)), sink=kept, pace=PACE)
+        running = asyncio.create_task(follower.run())
+        await kept.until(lambda: kept.event_ns and kept.samples)
+        return running
+
+    async def leave(running):
+        running.cancel()
+        await asyncio.wait({running})
+        kept.samples.clear()
+
+    api = engine_server.add("api")
+    await leave(await follow())  # nothing happened, and from when on that is known
+    await engine_server.happen(api, "die", time.time_ns(), exitCode="3")
+    running = await follow()
+    await kept.until(lambda: kept.events == [("api", "die")])
+    assert kept.missed == ["die"]
+    await engine_server.happen(api, "start", time.time_ns())
+    await kept.until(lambda: ("api", "start") in kept.events)
+    await leave(running)
+
+    kept.event_ns -= int(2 * PACE.history_s * 1e9)
+    await engine_server.happen(api, "oom", time.time_ns() - int(1.5 * PACE.history_s * 1e9))
+    await engine_server.happen(api, "die", time.time_ns(), exitCode="3")
+    running = await follow()
+    await kept.until(lambda: kept.events[-1] == ("api", "die"))
+    await leave(running)
+    assert kept.events.count(("api", "oom")) == 0
+    assert kept.missed[-1] == "die"
 
 
 async def test_a_run_that_nobody_saw_running_is_read(engine_server, followed):

@@ -78,3 +78,26 @@ async def test_an_engine_is_followed_said_and_judged(start_server, engine_server
     assert found == {"Container api ended with exit code 3": "open"}
     del engine_server.containers[container.container_id]
     await until(lambda: asked("monitoring/containers")["items"][0]["state"] == "removed", "the removal is known")
+
+
+async def test_ends_while_the_server_was_down_are_errors_once(start_server, engine_server, tmp_path):
+    """The engine tells of them when it is asked again, over two kills of the server."""
+    container = engine_server.add("api")
+    data = tmp_path / "server"
+    server = await asyncio.to_thread(start_server, settings(engine_server.path), "--no-lab", data=data)
+
+    def asked(path):
+        with server.http() as http:
+            return http.get(f"api/monitoring/{path}").raise_for_status().json()["items"]
+
+    def ends():
+        return sum(each["count"] for each in asked("errors"))
+
+    await until(lambda: asked("containers"), "the engine is followed")
+    for number in (1, 2):
+        await asyncio.to_thread(server.process.kill)
+        await asyncio.to_thread(server.process.wait)
+        await engine_server.happen(container, "die", time.time_ns(), exitCode="3")
+        server = await asyncio.to_thread(start_server, settings(engine_server.path), "--no-lab", data=data)
+        await until(lambda so_many=number: ends() >= so_many, "the end that nobody saw is an error")
+        assert await asyncio.to_thread(ends) == number

@@ -28,6 +28,8 @@ from vibeworkbench.settings import ContainerSettings
 
 TARGET = "containers"
 """Under this name logs keep how far each container's log was read."""
+EVENTS = "events"
+"""The same for what happened; a container's id is longer."""
 RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -109,10 +111,21 @@ class Watcher:
         brought = [Brought(_report(ReportKind.process, each, at_us)) for each in told]
         await self._bring.take_reports(ReportKind.process, brought)
 
-    async def happened(self, facts: Facts, event: Event) -> None:
+    def events_from_ns(self) -> int:
+        """From when on events are not kept yet."""
+        return int(self._marks.get(EVENTS, {}).get("fromNs", 0))
+
+    async def events_kept(self, from_ns: int) -> None:
+        """All before is on disk."""
+        mark = {"fromNs": from_ns}
+        await self._bring.take_lines([], [FileMark(TARGET, EVENTS, mark)])
+        self._marks[EVENTS] = mark
+
+    async def happened(self, facts: Facts, event: Event, *, is_past: bool) -> None:
         """An event changes the standing; an end that is a failure is an error, too."""
         at_us = event.at_ns // 1000
-        await self._sampled(facts, None, at_us)
+        if not is_past:
+            await self._sampled(facts, None, at_us)
         error = error_of(facts, event)
         if error is not None:
             await self._bring.take_reports(ReportKind.error, [Brought(_report(ReportKind.error, error, at_us))])

@@ -72,8 +72,22 @@ class Sink(Protocol):
         """The processes of a container, and the numbers of those that have ended since the look before."""
         ...
 
-    async def happened(self, facts: Facts, event: Event) -> None:
-        """Something happened to a container, which now stands as the facts say."""
+    def events_from_ns(self) -> int:
+        """Unix nanoseconds from which on events are not kept yet; 0 when the engine was never followed."""
+        ...
+
+    async def events_kept(self, from_ns: int) -> None:
+        """Events from then on are not kept yet; told again after a crash, an earlier one is the same."""
+        ...
+
+    async def happened(self, facts: Facts, event: Event, *, is_past: bool) -> None:
+        """Something happened to a container, which now stands as the facts say.
+
+        Args:
+            facts: Of now.
+            event: What happened.
+            is_past: It did while nobody followed the engine: how the container stood then, nobody knows any more.
+        """
         ...
 
     async def gone(self, container_id: str) -> None:
@@ -158,18 +172,23 @@ class Follower:
     # What happens
 
     async def _events(self, engine: Engine, group: asyncio.TaskGroup) -> None:
-        self._event_ns = self._event_ns or self._clock_ns()
+        now_ns = self._clock_ns()
+        kept_ns = self._event_ns or self._sink.events_from_ns()
+        if not kept_ns:
+            await self._sink.events_kept(now_ns)
+        self._event_ns = max(kept_ns or now_ns, now_ns - int(self._pace.history_s * 1e9))
         async with aclosing(engine.events(self._event_ns)) as events:
             async for event in events:
                 if event.at_ns >= self._event_ns and event.action.startswith(_TOLD):
                     self._event_ns = event.at_ns + 1
-                    await self._tell(engine, group, event)
+                    await self._tell(engine, group, event, is_past=event.at_ns < now_ns)
+                    await self._sink.events_kept(self._event_ns)
         raise _EngineEndedError("the container engine has ended the stream of events")
 
-    async def _tell(self, engine: Engine, group: asyncio.TaskGroup, event: Event) -> None:
+    async def _tell(self, engine: Engine, group: asyncio.TaskGroup, event: Event, *, is_past: bool) -> None:
         facts = await self._facts(engine, event.container_id)
         if facts is not None:
-            await self._sink.happened(facts, event)
+            await self._sink.happened(facts, event, is_past=is_past)
             self._follow(engine, group, facts)
 
     async def _facts(self, engine: Engine, container_id: str) -> Facts | None:

@@ -14,6 +14,9 @@ from vibeworkbench.engine.lines import Line, instant_of
 from vibeworkbench.engine.processes import Process
 from vibeworkbench.engine.reports import end_of, error_of, log_of, process_of, sample_of
 
+EVENTS = "containers:events"
+"""Under this name the buffer keeps up to when events were kept."""
+
 
 class ContainerSink:
     """Carries what a follower brings into the buffer.
@@ -46,12 +49,20 @@ class ContainerSink:
         told = [process_of(facts, each, at) for each in present] + [end_of(facts, pid, at) for pid in ended]
         await self._intake.put([("processes", each) for each in told])
 
-    async def happened(self, facts: Facts, event: Event) -> None:
-        """An end that is a failure is an error; all are samples, for the state has changed."""
-        records: list[tuple[str, Mapping[str, Any]]] = [("samples", sample_of(facts, None, instant_of(event.at_ns)))]
+    def events_from_ns(self) -> int:
+        """From when on events are not kept yet."""
+        return int((self._intake.mark_of(EVENTS) or {}).get("fromNs", 0))
+
+    async def events_kept(self, from_ns: int) -> None:
+        """All before is on disk."""
+        await self._intake.put([], {EVENTS: {"fromNs": from_ns}})
+
+    async def happened(self, facts: Facts, event: Event, *, is_past: bool) -> None:
+        """An end that is a failure is an error; an event of now is a sample, for the state has changed."""
         error = error_of(facts, event)
-        if error is not None:
-            records.append(("errors", error))
+        records: list[tuple[str, Mapping[str, Any]]] = [] if error is None else [("errors", error)]
+        if not is_past:
+            records.insert(0, ("samples", sample_of(facts, None, instant_of(event.at_ns))))
         await self._intake.put(records)
 
     async def gone(self, container_id: str) -> None:
