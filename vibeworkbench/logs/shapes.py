@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -123,6 +123,7 @@ class Shapes:
     def __init__(self) -> None:
         self._known: dict[tuple[AnyForm, ...], dict[str, Shape]] = {}
         self._forms: dict[Form, int] = {}
+        self._patterns: dict[tuple[AnyForm, ...], list[tuple[Form, Callable[[str], re.Match[str] | None]]]] = {}
 
     def parts(
         self,
@@ -145,7 +146,7 @@ class Shapes:
         """
         coded = zeroed(messages).dictionary_encode()
         width = len(layouts)
-        both, which = np.unique(coded.indices.to_numpy().astype(np.int64) * width + codes, return_inverse=True)
+        both, which = _distinct(coded.indices.to_numpy().astype(np.int64) * width + codes)
         texts = coded.dictionary.take(pa.array(both // width)).to_pylist()
         known = [self._known.setdefault(layout.forms, {}) for layout in layouts]
         shapes = [
@@ -178,8 +179,12 @@ class Shapes:
         return shape
 
     def _looked_at(self, forms: tuple[AnyForm, ...], text: str) -> Shape:
-        for form in forms:
-            if isinstance(form, Form) and (found := compiled(timed(form)).match(text)):
+        patterns = self._patterns.get(forms)
+        if patterns is None:
+            plain = [form for form in forms if isinstance(form, Form)]
+            patterns = self._patterns[forms] = [(form, compiled(timed(form)).match) for form in plain]
+        for form, match in patterns:
+            if found := match(text):
                 number = self._forms.setdefault(form, len(self._forms) + 1)
                 return _shape_of(form, number, found)
         return _SHAPELESS
@@ -201,7 +206,7 @@ class Shapes:
         z = cut.between([shape.zone for shape in shapes]).dictionary_encode()
         zones, forms = len(z.dictionary), len(self._forms) + 1
         told = (ts.indices.to_numpy().astype(np.int64) * zones + z.indices.to_numpy()) * forms + form
-        distinct, which = np.unique(told, return_inverse=True)
+        distinct, which = _distinct(told)
         stamps = {
             "ts": ts.dictionary.take(pa.array(distinct // forms // zones)),
             "z": z.dictionary.take(pa.array(distinct // forms % zones)),
@@ -216,6 +221,12 @@ class Shapes:
         found = connection.sql(query).to_arrow_table()["said_at"].combine_chunks()
         connection.unregister("stamps")
         return found.take(pa.array(which))
+
+
+def _distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different ones, and which of them each is; they are hashed, which is quicker than sorting them."""
+    coded = pa.array(numbers).dictionary_encode()
+    return coded.dictionary.to_numpy(), coded.indices.to_numpy()
 
 
 def _shape_of(form: Form, number: int, found: re.Match[str]) -> Shape:
@@ -270,6 +281,8 @@ class _Cut:
     def between(self, spans: Sequence[Span] | np.ndarray, rows: np.ndarray | None = None) -> pa.Array:
         """What stands in a span of each line; one span for each shape."""
         table = np.asarray(spans, np.int32).reshape(-1, 2)
+        if not table.any():
+            return _strings(self._content[:0], np.zeros(len(self.which if rows is None else rows), np.int32))
         which = self.which if rows is None else self.which[rows]
         starts = (self._starts if rows is None else self._starts[rows]) + table[which, 0]
         lengths = (table[:, 1] - table[:, 0])[which]

@@ -8,7 +8,7 @@ CREATE TABLE log_line (
     instance VARCHAR NOT NULL,
     stream VARCHAR NOT NULL,
     level UTINYINT NOT NULL,
-    message VARCHAR NOT NULL,
+    message VARCHAR NOT NULL USING COMPRESSION zstd,
     template_id VARCHAR NOT NULL,
     attributes VARCHAR, -- a JSON object
     record_id VARCHAR
