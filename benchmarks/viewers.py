@@ -26,7 +26,7 @@ SIZES = (1, 10, 100, 1000)
 VOILA_SIZES = (1, 5, 10)
 MESSAGES = 5
 """Said at one a second, while CPU is counted."""
-FIRST_VISITS = 2
+FIRST_VISITS = 5
 """Of a real browser, in each run."""
 GETS = 40
 """Of the page by a newcomer, one after the other, in each run and at each size."""

@@ -133,17 +133,23 @@ async def newcomer(browser: Browser, cookies: Sequence[Any] = ()) -> AsyncIterat
         await context.close()
 
 
-async def visit(context: BrowserContext, url: str) -> Visit:
+async def visit(context: BrowserContext, url: str, *, is_recorded: bool = True) -> Visit:
     """The page at ``url`` was opened, was seen live, and was left.
+
+    Args:
+        context: Of the person.
+        url: The page.
+        is_recorded: Whether its requests are noted, which holds up a page by a tenth of a second.
 
     Raises:
         TimeoutError: It was not live in time.
     """
     page = await context.new_page()
     seen = Visit()
-    session = await context.new_cdp_session(page)
-    _record(session, seen, urlsplit(url).netloc)
-    await session.send("Network.enable")
+    if is_recorded:
+        session = await context.new_cdp_session(page)
+        _record(session, seen, urlsplit(url).netloc)
+        await session.send("Network.enable")
     try:
         await page.goto(url, timeout=VISIT_LIMIT_S * 1e3, wait_until="load")
         async with asyncio.timeout(VISIT_LIMIT_S):
@@ -218,10 +224,18 @@ async def plain_page() -> AsyncIterator[str]:
 async def visits(
     browser: Browser, url: str, count: int, cookies: Sequence[Any] = ()
 ) -> tuple[list[Visit], list[Visit]]:
-    """``count`` first visits with an empty cache, and behind each of them a second one of the same person."""
-    first, second = [], []
+    """``count`` first visits with an empty cache, and behind each of them a second one of the same person.
+
+    Their requests are those of one more such pair, which is recorded and not timed.
+    """
+    async with newcomer(browser, cookies) as context:
+        recorded = [await visit(context, url), await visit(context, url)]
+    timed: tuple[list[Visit], list[Visit]] = [], []
     for _ in range(count):
         async with newcomer(browser, cookies) as context:
-            first.append(await visit(context, url))
-            second.append(await visit(context, url))
-    return first, second
+            for several, noted in zip(timed, recorded, strict=True):
+                seen = await visit(context, url, is_recorded=False)
+                seen.requests, seen.sockets = noted.requests, noted.sockets
+                seen.transferred_bytes = noted.transferred_bytes
+                several.append(seen)
+    return timed

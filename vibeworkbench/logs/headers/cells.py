@@ -17,7 +17,13 @@ LEVEL_WORDS = (
     "TRACE|VERBOSE|FINEST|FINER|FINE|DEBUG|DBG|INFORMATION|INFO|INF|NOTICE|WARNING|WARN|WRN|ERROR|ERR|EROR|SEVERE|"
     "CRITICAL|CRIT|ALERT|EMERGENCY|EMERG|FATAL|FTL|PANIC|CONFIG|LOG|FAILURE|NOTE|SYSTEM"
 )
-_STAMPS = tuple((stamp.name, re.compile(stamp.pattern + r"(?=[\s\])>|,;\"']|:\s|$)", re.ASCII)) for stamp in STAMPS)
+_BEHIND_STAMP = r"(?=[\s\])>|,;\"']|:\s|$)"
+_STAMPS = tuple((stamp.name, re.compile(stamp.pattern + _BEHIND_STAMP, re.ASCII)) for stamp in STAMPS)
+_NAMED = re.compile(r"\(\?P<\w+>")
+_SOME_STAMP = re.compile(
+    f"(?:{'|'.join(_NAMED.sub('(?:', stamp.pattern) + _BEHIND_STAMP for stamp in STAMPS)})", re.ASCII
+)
+"""Whether one of them stands there: most cells are none, and are asked once."""
 _LEVEL = re.compile(rf"(?:{LEVEL_WORDS})(?=[\s\])>|:,./;-]|$)", re.ASCII)
 _LEVEL_ANY_CASE = re.compile(rf"(?:{LEVEL_WORDS})(?=[\s\])>|:,;]|$)", re.ASCII | re.IGNORECASE)
 _MODULE_LEVEL = re.compile(rf"[\w.-]+:(?:{LEVEL_WORDS})(?=\])", re.ASCII | re.IGNORECASE)
@@ -32,6 +38,19 @@ _GROUPS = {
     "<": re.compile(r"<[^<>]*>", re.ASCII),
 }
 _WORD = re.compile(r"[^\s|\[\]]+(?:\[[^\]\s]*\][^\s|\[\]]*)*", re.ASCII)
+_BEFORE_GROUPS = (
+    ("level", _LEVEL),
+    ("level", _LEVEL_ANY_CASE),
+    ("level", _MODULE_LEVEL),
+    ("letter", _LETTER),
+    ("number", _NUMBER),
+    ("dash", _DASH),
+    ("tag", _TAG),
+    ("tag", _TAG_APART),
+)
+_NO_GROUP = (*_BEFORE_GROUPS, ("word", _WORD))
+_KINDS = {sign: (*_BEFORE_GROUPS, (f"group{sign}", group), ("word", _WORD)) for sign, group in _GROUPS.items()}
+"""What a cell that begins with this sign may be, the first that fits."""
 _BETWEEN = re.compile(r"[ \t|,;\])>\"']*:?[ \t|\])>]*", re.ASCII)
 _INSIDE = re.compile(r"[\[(<]\s*(?:[VTDIWEFC] )?", re.ASCII)
 
@@ -99,7 +118,7 @@ def _after_opening(line: str, at: int) -> int:
 
 def _stamp(line: str, at: int) -> Cell | None:
     first = line[at : at + 1]
-    if not (first.isdigit() or first.isupper()):
+    if not (first.isdigit() or first.isupper()) or not _SOME_STAMP.match(line, at):
         return None
     for name, pattern in _STAMPS:
         if found := pattern.match(line, at):
@@ -110,20 +129,7 @@ def _stamp(line: str, at: int) -> Cell | None:
 def _cell(line: str, at: int) -> Cell | None:
     if stamp := _stamp(line, at):
         return stamp
-    for kind, pattern in (
-        ("level", _LEVEL),
-        ("level", _LEVEL_ANY_CASE),
-        ("level", _MODULE_LEVEL),
-        ("letter", _LETTER),
-        ("number", _NUMBER),
-        ("dash", _DASH),
-        ("tag", _TAG),
-        ("tag", _TAG_APART),
-        (f"group{line[at]}", _GROUPS.get(line[at], _WORD)),
-        ("word", _WORD),
-    ):
+    for kind, pattern in _KINDS.get(line[at], _NO_GROUP):
         if found := pattern.match(line, at):
-            if kind.startswith("group") and line[at] not in _GROUPS:
-                continue
             return Cell(kind, at, found.end(), found[0])
     return None
