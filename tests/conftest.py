@@ -84,3 +84,11 @@ async def browser(chromium: str) -> AsyncIterator[Any]:
         launched = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield launched
         await launched.close()
+
+
+@pytest.fixture
+async def second_browser(browser: Any, chromium: str) -> AsyncIterator[Any]:
+    """Another one beside it: processes, connections and caches of its own."""
+    launched = await browser.browser_type.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+    yield launched
+    await launched.close()

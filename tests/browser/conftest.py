@@ -129,11 +129,16 @@ class Reader:
 
 @pytest.fixture
 async def reader(browser: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Reader]]]:
-    """Opens browsers, by server, address, token and context; at the end nobody complained or went elsewhere."""
+    """Opens browsers, by server, address, token and context; at the end nobody complained or went elsewhere.
+
+    Each has a context of its own, in the one browser of the tests, or in another that was asked for before: ``within``.
+    """
     readers: list[Reader] = []
 
-    async def one(server: Any, url: str | None = None, token: str = "", **context: Any) -> Reader:
-        opened = await browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, **context})
+    async def one(
+        server: Any, url: str | None = None, token: str = "", within: Any = browser, **context: Any
+    ) -> Reader:
+        opened = await within.new_context(**{"viewport": {"width": 1440, "height": 1000}, **context})
         opened.set_default_timeout(PATIENCE_MS)
         person = Reader(server, await opened.new_page(), url or server.url, token or server.token)
         person.listen()

@@ -139,14 +139,14 @@ async def only_watches(person: Reader) -> None:
 
 
 async def test_a_scan_is_watched_live_on_the_page_and_in_voila_among_a_thousand(
-    workbench: Any, shop: Shop, reader: Any, crowd: Any
+    workbench: Any, shop: Shop, second_browser: Any, reader: Any, crowd: Any
 ) -> None:
-    """Every step of an operator's scans and actions, in other people's browsers, while a thousand more watch."""
+    """Every step of an operator's scans and actions, in another browser, while a thousand more watch."""
     server = workbench(shop.settings)
     await asyncio.to_thread(publish, server)
     operator = await reader(server, token=server.grant("operator"))
-    on_page = await reader(server, token=server.grant("viewer"))
-    in_voila = await reader(server, token=server.grant("viewer"))
+    on_page = await reader(server, token=server.grant("viewer"), within=second_browser)
+    in_voila = await reader(server, token=server.grant("viewer"), within=second_browser)
     everybody = await crowd(server, CROWD)
     await operator.open_page()
     await on_page.open_page()

@@ -31,6 +31,9 @@ _ZEROED = bytes.maketrans(b"123456789", b"000000000")
 _ZONEINFO = "zoneinfo/"
 _LEVEL_LATER = 255
 _NOTHING = (0, 0)
+_INLINE_BYTES = 12
+_FIRST_BYTES = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF], np.uint32).view(np.int32)
+"""The first so many bytes of four, in the order of memory."""
 _ESCAPED = re.compile(r"[\x00-\x1f\"\\]")
 
 Span = tuple[int, int]
@@ -264,38 +267,39 @@ class _Cut:
     def __init__(self, messages: pa.Array, which: np.ndarray) -> None:
         _, offsets, data = messages.buffers()
         bounds = np.frombuffer(offsets, np.int32)[messages.offset : messages.offset + len(messages) + 1]
-        self._content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        self._content = np.concatenate([content, np.zeros(_INLINE_BYTES, np.uint8)])
         self._starts, self._ends = bounds[:-1], bounds[1:]
         self.which = which
 
     def after(self, heads: np.ndarray) -> pa.Array:
         """What follows the head of each line; one head for each shape."""
-        own = heads[self.which]
-        lengths = self._ends - self._starts - own
-        if not len(own):
-            return pa.array([], pa.string())
-        runs = np.column_stack([own, lengths]).ravel()
-        is_kept = np.repeat(np.tile(np.array([False, True]), len(own)), runs)
-        return _strings(self._content[self._starts[0] : self._ends[-1]][is_kept], lengths)
+        starts = self._starts + heads[self.which]
+        return _slices(self._content, starts, self._ends - starts)
 
     def between(self, spans: Sequence[Span] | np.ndarray, rows: np.ndarray | None = None) -> pa.Array:
         """What stands in a span of each line; one span for each shape."""
         table = np.asarray(spans, np.int32).reshape(-1, 2)
-        if not table.any():
-            return _strings(self._content[:0], np.zeros(len(self.which if rows is None else rows), np.int32))
         which = self.which if rows is None else self.which[rows]
         starts = (self._starts if rows is None else self._starts[rows]) + table[which, 0]
-        lengths = (table[:, 1] - table[:, 0])[which]
-        before = np.cumsum(lengths) - lengths
-        places = np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
-        return _strings(self._content[places], lengths)
+        return _slices(self._content, starts, (table[:, 1] - table[:, 0])[which])
 
 
-def _strings(content: np.ndarray, lengths: np.ndarray) -> pa.Array:
-    offsets = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(content))]
-    return pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+def _slices(content: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> pa.Array:
+    """Strings that stand in ``content``, which has 12 more bytes at its end.
+
+    Source: Arrow columnar format 1.4, variable-size binary view layout: a view has the length, four bytes, the number
+    of the buffer and the offset in it; or the length and all of at most 12 bytes.
+    """
+    views = np.zeros((len(starts), 4), np.int32)
+    words = np.ndarray((len(content) - 3,), np.int32, buffer=content, strides=(1,))
+    views[:, 0], views[:, 1], views[:, 3] = lengths, words[starts], starts
+    short = np.flatnonzero(lengths <= _INLINE_BYTES)
+    at, size = starts[short], lengths[short]
+    for part in range(3):
+        views[short, 1 + part] = words[at + 4 * part] & _FIRST_BYTES[np.clip(size - 4 * part, 0, 4)]
+    buffers = [None, pa.py_buffer(views), pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.string_view(), len(starts), buffers).cast(pa.string())
 
 
 def _levels(cut: _Cut, shapes: Sequence[Shape]) -> np.ndarray:
