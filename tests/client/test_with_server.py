@@ -12,6 +12,7 @@ import pytest
 from tests.client.proxy import proxy_to
 from tests.patience import PATIENCE_S
 from vibeworkbench import connect
+from vibeworkbench.cli.start import full_scan
 from vibeworkbench.client import errors
 from vibeworkbench.client.discovery import Address
 from vibeworkbench.client.rooms import RoomSubscription, Timing
@@ -98,6 +99,12 @@ def test_a_second_scan_of_a_scope_is_a_conflict_that_names_the_first(wb, silent_
             wb.scan("full", source="http")
         assert refused.value.details["scanId"] == first.scan_id
         assert first.result().ok
+
+
+def test_a_server_s_first_scan_is_the_one_that_runs_already(wb, silent_target):
+    with wb.scan("full", source="http", wait=False) as first, full_scan(wb) as second:
+        assert second.scan_id == first.scan_id
+        assert second.result() == first.result()
 
 
 def test_a_scan_under_way_is_followed_from_the_snapshot_on(wb, silent_target):

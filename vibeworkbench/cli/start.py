@@ -20,7 +20,9 @@ from vibeworkbench.cli.output import faint, show, warn
 from vibeworkbench.cli.report import report
 from vibeworkbench.cli.serve import base_url_option, ip_option, port_option, quiet, settings_option
 from vibeworkbench.cli.watching import watched
-from vibeworkbench.client import ClientError, connect
+from vibeworkbench.client import ClientError, Workbench, connect
+from vibeworkbench.client.errors import Conflict
+from vibeworkbench.client.scans import RunningScan
 
 DASHBOARD = "dashboards/operations.ipynb"
 TERMINALS = "dashboards/terminals.ipynb"
@@ -112,10 +114,18 @@ def _welcome(root_url: str, token: str, root_dir: Path, with_scan: bool) -> None
 
 def _first_scan(root_url: str, token: str) -> None:
     try:
-        with connect(root_url, token) as found, found.scan("full", wait=False) as running:
+        with connect(root_url, token) as found, full_scan(found) as running:
             report(found, watched(running, "full scan"))
     except ClientError as error:
         warn(f"the first scan failed: {error.message}; the server is up all the same")
+
+
+def full_scan(found: Workbench) -> RunningScan:
+    """A full scan that runs: a new one, or the one that a clock has begun before us."""
+    try:
+        return found.scan("full", wait=False)
+    except Conflict as error:
+        return found.follow(str(error.details["scanId"]))
 
 
 def _publish(root_url: str, token: str, root_dir: Path) -> None:
