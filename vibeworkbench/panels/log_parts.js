@@ -101,14 +101,15 @@ export function course(values, highest, label) {
 /**
  * @param {string | null | undefined} at
  * @param {number} nowMs
- * @returns {string} Time of day to the millisecond in the reader's zone, with the day where it is not today.
+ * @returns {string} Time of day to the millisecond in the reader's zone; to the second with the day where it is not today.
  */
 export function stamp(at, nowMs) {
   const ms = milliseconds(at);
   if (Number.isNaN(ms)) return "–";
   const instant = new Date(ms);
   const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const clock = `${two(instant.getHours())}:${two(instant.getMinutes())}:${two(instant.getSeconds())}.${String(instant.getMilliseconds()).padStart(3, "0")}`;
-  if (instant.toDateString() === new Date(nowMs).toDateString()) return clock;
+  const clock = `${two(instant.getHours())}:${two(instant.getMinutes())}:${two(instant.getSeconds())}`;
+  if (instant.toDateString() === new Date(nowMs).toDateString())
+    return `${clock}.${String(instant.getMilliseconds()).padStart(3, "0")}`;
   return `${two(instant.getMonth() + 1)}-${two(instant.getDate())} ${clock}`;
 }
