@@ -134,6 +134,8 @@ async def test_one_goes_from_templates_to_lines_to_a_record_and_to_how_it_was_un
 
     await page.get_by_role("button", name="Show all templates").click()
     await page.get_by_label("Source", exact=True).select_option(f"worker:{source}")
+    await expect(page.locator(".vw-log-row")).to_have_count(13)  # those of this source, before one of them is gone to
+    await expect(page.locator(".vw-log-rows")).to_have_attribute("aria-busy", "false")
     await row(person, "job 17 failed").focus()
     await page.keyboard.press("Enter")
     await expect(page.locator(".vw-log-record pre")).to_contain_text("ConnectionResetError: peer")

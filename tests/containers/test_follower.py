@@ -181,6 +181,12 @@ async def test_what_happens_while_nobody_follows_is_told_later(engine_server):
     assert kept.events.count(("api", "oom")) == 0
     assert kept.missed[-1] == "die"
 
+    kept.event_ns += int(PACE.history_s * 1e9)  # the clock went back
+    running = await follow()
+    await engine_server.happen(api, "start", time.time_ns())
+    await kept.until(lambda: kept.events[-1] == ("api", "start"))
+    await leave(running)
+
 
 async def test_a_run_that_nobody_saw_running_is_read(engine_server, followed):
     """A crash loop's runs last some milliseconds each: what every one of them said is kept."""

@@ -176,7 +176,8 @@ class Follower:
         kept_ns = self._event_ns or self._sink.events_from_ns()
         if not kept_ns:
             await self._sink.events_kept(now_ns)
-        self._event_ns = max(kept_ns or now_ns, now_ns - int(self._pace.history_s * 1e9))
+        oldest_ns = now_ns - int(self._pace.history_s * 1e9)
+        self._event_ns = min(max(kept_ns or now_ns, oldest_ns), now_ns)  # no later than now, if the clock went back
         async with aclosing(engine.events(self._event_ns)) as events:
             async for event in events:
                 if event.at_ns >= self._event_ns and event.action.startswith(_TOLD):

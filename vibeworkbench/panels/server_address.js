@@ -34,10 +34,18 @@ export function tokenInAddress({ search }) {
  */
 export function roomUrl(server, party, room, query, token) {
   const said = new URLSearchParams({ ...query, ...(token === null ? {} : { [PARAMETER]: token }) });
-  const place = `${encodeURIComponent(party)}/${encodeURIComponent(room)}`;
-  const url = new URL(`vibeworkbench/parties/${place}?${said}`, server);
+  const url = new URL(`vibeworkbench/parties/${placeOf(party, room)}?${said}`, server);
   url.protocol = url.protocol.replace("http", "ws");
   return url;
+}
+
+/**
+ * @param {string} party
+ * @param {string} room
+ * @returns {string} The room's part of a path.
+ */
+export function placeOf(party, room) {
+  return `${encodeURIComponent(party)}/${encodeURIComponent(room)}`;
 }
 
 /**

@@ -8,7 +8,7 @@
  * `snapshot` instead. What it has to show about the connection comes as one value.
  */
 
-import { newId, roomUrl } from "./server_address.js";
+import { newId, placeOf, roomUrl } from "./server_address.js";
 import { browser } from "./socket_host.js";
 import { FINAL, History, TIMING, TOO_FAST, UNKNOWN, retryDelay } from "./socket_model.js";
 import { Refusal, readPage } from "./socket_page.js";
@@ -331,8 +331,9 @@ export class Room {
    * @param {AbortSignal} signal
    */
   #page(query, signal) {
-    const path = `vibeworkbench/api/rooms/${this.#place()}/messages?${new URLSearchParams(query)}`;
-    return readPage(this.#host, new URL(path, this.#options.server), signal);
+    const { server, party, room } = this.#options;
+    const path = `vibeworkbench/api/rooms/${placeOf(party, room)}/messages?${new URLSearchParams(query)}`;
+    return readPage(this.#host, new URL(path, server), signal);
   }
 
   /** @param {number} rttMs */
@@ -352,10 +353,6 @@ export class Room {
   }
 
   // --- What everybody above uses ---
-
-  #place() {
-    return `${encodeURIComponent(this.#options.party)}/${encodeURIComponent(this.#options.room)}`;
-  }
 
   /** @param {Message} message */
   #deliver(message) {
