@@ -25,13 +25,15 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.logs_lines import generated, labelled, repeated
+from vibeworkbench.logs.intake import BATCH_RECORDS
+from vibeworkbench.logs.reading import RECORDS_AT_ONCE
 
 LINES = 1_000_000
 MANY = 10_000_000
 DRAINED = 100_000
 """Lines that drain3 is given: it takes a minute for a million."""
-IN_ONE = 4
-"""Blocks of 64,000 lines in one transaction: what a drain takes while much comes in."""
+TOGETHER = BATCH_RECORDS // RECORDS_AT_ONCE * RECORDS_AT_ONCE
+"""Lines in one transaction: what a drain takes while much comes in, whole frames of 1,000."""
 NEEDLE = "quarantined by warden zx81"
 
 
@@ -149,24 +151,33 @@ def _stored(data: Path | None, count: int) -> dict[str, Any]:
 def _store(connection: Any, pipeline: Any, data: Path | None, count: int) -> float:
     """CPU seconds from arrived lines to rows in the file."""
     now_us = int(datetime.now(UTC).timestamp() * 1e6)
-    seq, cpu_s, pending = 1, 0.0, 0
-    for sources, texts in _lines(data, count):
+    seq, cpu_s = 1, 0.0
+    for sources, texts in _together(_lines(data, count)):
         if seq <= count * 0.4 < seq + len(texts):
             texts[0] = f"{texts[0]} {NEEDLE}"
         table = _arrived(sources, texts, now_us + seq)
         before = time.process_time()
-        if not pending:
-            connection.execute("BEGIN TRANSACTION")
+        connection.execute("BEGIN TRANSACTION")
         seq += pipeline.store(connection, table, seq)
-        pending = (pending + 1) % IN_ONE
-        if not pending:
-            connection.execute("COMMIT")
+        connection.execute("COMMIT")
         cpu_s += time.process_time() - before
     before = time.process_time()
-    if pending:
-        connection.execute("COMMIT")
     connection.execute("CHECKPOINT")
     return cpu_s + time.process_time() - before
+
+
+def _together(blocks: Iterator[tuple[list[str], list[str]]]) -> Iterator[tuple[list[str], list[str]]]:
+    """Sources and lines, as many at once as stand in one transaction."""
+    sources: list[str] = []
+    texts: list[str] = []
+    for more_sources, more_texts in blocks:
+        sources += more_sources
+        texts += more_texts
+        while len(texts) >= TOGETHER:
+            yield sources[:TOGETHER], texts[:TOGETHER]
+            del sources[:TOGETHER], texts[:TOGETHER]
+    if texts:
+        yield sources, texts
 
 
 def _arrived(sources: list[str], texts: list[str], received_us: int) -> pa.Table:

@@ -71,6 +71,24 @@ def test_rows_are_what_python_reads(connection):
         assert row == (name, parsed.message, said_at, parsed.level), line
 
 
+def test_an_instant_that_is_written_as_few_are_stands_among_others(connection):
+    """A leap second, which most ways of reading refuse; an instant that is none; a zone, and none."""
+    lines = [
+        *(f"Nov 22 10:00:{second} box sshd[7]: session {second} opened" for second in (58, 59, 60, 57)),
+        "Feb 30 10:00:00 box sshd[7]: session 1 opened",
+        "Nov 22 10:01:00 box sshd[7]: session 2 opened",
+    ] * 3
+    zoned = [f"2026-11-22T10:00:{second}{zone} INFO x" for second in (59, 60) for zone in ("", "Z", "+02:00")] * 3
+    sources = ["syslog"] * len(lines) + ["zoned"] * len(zoned)
+    opened(connection).store(connection, arrived(sources, [*lines, *zoned]), 1)
+    rows = connection.execute("SELECT said_at FROM log_line ORDER BY seq").fetchall()
+    layouts = [layouts_of(lines, NOW)] * len(lines) + [layouts_of(zoned, NOW)] * len(zoned)
+    for layout, line, row in zip(layouts, [*lines, *zoned], rows, strict=True):
+        assert row == ((layout.parsed(line, NOW).timestamp or NOW).replace(tzinfo=None),), line
+    assert rows[2] == (datetime(2026, 11, 22, 10, 0, 59),)  # noqa: DTZ001 - as DuckDB has it
+    assert rows[4] == (NOW.replace(tzinfo=None),)
+
+
 def test_attributes_of_header_and_record(connection):
     """What the header tells is kept beside what the record brought, and the record counts."""
     lines = [

@@ -69,6 +69,25 @@ def test_what_is_put_is_taken_in_order_also_by_the_next_process(tmp_path: Path) 
     again.close()
 
 
+def test_what_is_taken_at_once_is_bounded_by_records_and_bytes_and_not_by_files(tmp_path: Path) -> None:
+    """A frame that has more records than may be taken is taken alone."""
+    spool = spool_at(tmp_path, segment_bytes=100)
+    counts = [3, 3, 4, 50, 1, 1]
+    for count in counts:
+        spool.put(Frame("test", 1, b"", b"x" * 40, count)).result(WAIT_S)
+    assert len([*spool.directory.glob(f"*{SEGMENT}")]) > 1
+    taken, position = [], 0
+    while position < spool.head:
+        some = spool.take(position, 10**6, 10)
+        taken.append([each.records for each in some.frames])
+        position = some.end
+    assert taken == [[3, 3, 4], [50], [1, 1]]
+    assert len(spool.take(0, 80).frames) == 2
+    assert len(spool.take(0, 10**6).frames) == len(counts)
+    assert spool.take(spool.head, 10**6).frames == ()
+    spool.close()
+
+
 def test_only_its_owner_can_read_it(spool: Spool) -> None:
     """Logs hold much that is nobody's business."""
     put(spool, "private")

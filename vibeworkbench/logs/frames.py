@@ -1,7 +1,7 @@
 """What stands in a file of the spool: frames, each with its length and checksum. Pure.
 
 A frame is ``magic (4 bytes) | length of the body (4) | CRC-32 of the body (4) | body``, numbers little-endian; the body
-is a MessagePack array of payload kind, arrival, hashed ids and payload.
+is a MessagePack array of payload kind, arrival, hashed ids, payload and number of records.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from mmap import mmap
 
 import msgspec
 
@@ -24,12 +25,14 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
         received_us: When it arrived, Unix microseconds.
         ids: Hashes of its records' ids, 8 bytes each (see :mod:`vibeworkbench.logs.window`).
         payload: The rest, as its kind says.
+        records: How many records it has; 0 in what an earlier version has written.
     """
 
     kind: str
     received_us: int
     ids: bytes
     payload: bytes
+    records: int = 0
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -42,7 +45,7 @@ def encoded(frame: Frame) -> bytes:
     return HEADER.pack(MAGIC, len(body), zlib.crc32(body)) + body
 
 
-def frame_at(content: bytes | memoryview, offset: int) -> tuple[Frame, int] | None:
+def frame_at(content: bytes | mmap, offset: int) -> tuple[Frame, int] | None:
     """The whole and undamaged frame that begins at ``offset``, and where it ends; ``None`` if there is none."""
     if offset + HEADER.size > len(content):
         return None
@@ -59,7 +62,7 @@ def frame_at(content: bytes | memoryview, offset: int) -> tuple[Frame, int] | No
         return None
 
 
-def frames_in(content: bytes, offset: int = 0) -> Iterator[tuple[int, Frame, int]]:
+def frames_in(content: bytes | mmap, offset: int = 0) -> Iterator[tuple[int, Frame, int]]:
     """Every undamaged frame from ``offset`` on, as ``(start, frame, end)``; damaged stretches are stepped over."""
     while True:
         found = frame_at(content, offset)

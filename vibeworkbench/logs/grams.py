@@ -20,11 +20,10 @@ PART_BITS = 2**16
 """One stretch has 16 parts of 65,536 bits: 128 KiB. A search reads the parts that its grams fall into."""
 
 _LOWER = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
-_LETTER, _SPACE = 1, 2
-_CLASSES = bytes(
-    _LETTER if 97 <= byte <= 122 or byte == 95 else _SPACE if byte <= 32 or byte >= 128 else 0 for byte in range(256)
-)
+_IS_LETTER = bytes(97 <= byte <= 122 or byte == 95 for byte in range(256))
 """Of small letters. What is not ASCII is in no gram, as its case is not folded here."""
+_PIECE = 65_536
+"""Bytes of a text that are looked at together: what is made of them stays in the processor's cache."""
 _TIMES = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(44)
 
@@ -48,21 +47,25 @@ def letter_grams(text: bytes) -> np.ndarray:
     if len(text) < 4:
         return np.empty(0, np.int64)
     text = text.translate(_LOWER)
-    is_letter = np.frombuffer(text.translate(_CLASSES), np.uint8) == _LETTER
+    is_letter = np.frombuffer(text.translate(_IS_LETTER), bool)
     pairs = is_letter[:-1] & is_letter[1:]
     return _hashed(_windows(text, np.flatnonzero(pairs[:-2] & pairs[2:]), 4))
 
 
 def digit_grams(text: bytes) -> np.ndarray:
     """The grams with digits in a text."""
-    if len(text) < 6:
-        return np.empty(0, np.int64)
-    text = text.translate(_LOWER)
-    is_digit = (np.frombuffer(text, np.uint8) - np.uint8(48)) < 10
-    is_space = np.frombuffer(text.translate(_CLASSES), np.uint8) == _SPACE
+    starts = range(0, max(len(text) - 5, 0), _PIECE)
+    pieces = [_digit_grams(np.frombuffer(text, np.uint8, min(_PIECE + 5, len(text) - at), at)) for at in starts]
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+
+
+def _digit_grams(content: np.ndarray) -> np.ndarray:
+    is_space = (content - np.uint8(33)) >= 95
     spaces = is_space[:-1] | is_space[1:]
     has_space = spaces[:-4] | spaces[2:-2] | spaces[4:]
-    return _hashed(_windows(text, np.flatnonzero(is_digit[:-5] & ~has_space), 6))
+    begins = np.flatnonzero(((content[:-5] - np.uint8(48)) < 10) & ~has_space)
+    small = content | (((content - np.uint8(65)) < 26).view(np.uint8) << 5)
+    return _hashed(_windows(small.tobytes(), begins, 6))
 
 
 def wanted(texts: Iterable[str]) -> list[int]:

@@ -24,14 +24,17 @@ from vibeworkbench.logs.places import POSITION, Place, opens, position_of
 from vibeworkbench.logs.spool import Spool, Taken
 from vibeworkbench.logs.window import Window, packed
 from vibeworkbench.settings import LogSettings
-from vibeworkbench.storage.warehouse import Connection, Tables, Warehouse
+from vibeworkbench.storage.warehouse import ROW_GROUP, Connection, Tables, Warehouse
 
 DIRECTORY = "spool"
 REFUSED_FILE = "refused"
 SPOOLS = 16
 """Servers on one data directory: each has a spool of its own."""
-BATCH_BYTES = 8 * 2**20
+BATCH_BYTES = 48 * 2**20
 """What enters the warehouse in one transaction, about."""
+BATCH_RECORDS = 2 * ROW_GROUP
+"""The most that enters the warehouse in one transaction. Row groups of its own, nearly full ones, are written once; a
+few rows more, and DuckDB puts the row groups before and behind them together, which is writing them once more."""
 STOP_S = 10.0
 """How long a server that stops goes on filling the warehouse; what is left waits in the spool."""
 
@@ -201,7 +204,7 @@ class Intake:
         now_us = time.time_ns() // 1000
         ids = packed(drawn)
         try:
-            put = await asyncio.to_thread(lambda: self._spool.put(Frame(kind, now_us, ids, pack(is_new))))
+            put = await asyncio.to_thread(lambda: self._spool.put(Frame(kind, now_us, ids, pack(is_new), sum(is_new))))
             await asyncio.wrap_future(put)
             with self._window_lock:
                 self._window.add(drawn, now_us)
@@ -304,7 +307,7 @@ class Intake:
     def _taken(self, place: Place, limit_bytes: int) -> Taken:
         if place.position is None or place.is_given_back:
             raise Unavailable("The warehouse was just opened.")
-        taken = place.spool.take(place.position, limit_bytes)
+        taken = place.spool.take(place.position, limit_bytes, BATCH_RECORDS)
         self._note_damage(taken)
         return taken
 

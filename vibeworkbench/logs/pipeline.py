@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from vibeworkbench.logs import grams
 from vibeworkbench.logs.headers import Parsed, layouts_of
-from vibeworkbench.logs.heading import Headed, Headings
+from vibeworkbench.logs.heading import Headed, Headings, Key
 from vibeworkbench.logs.masks import fired, masked, zeroed
 from vibeworkbench.logs.mining.book import Template
 from vibeworkbench.logs.naming import Names
@@ -82,8 +82,17 @@ class Pipeline:
         Returns:
             The number of rows.
         """
+        tallies: list[pa.Table] = []
+        samples: dict[str, list[str]] = {}
+        keys: set[Key] = set()
         for start in range(0, len(arrived), AT_ONCE):
-            self._store(connection, arrived.slice(start, AT_ONCE).combine_chunks(), first_seq + start)
+            some = arrived.slice(start, AT_ONCE).combine_chunks()
+            tallies.append(self._store(connection, some, first_seq + start, samples, keys))
+        if tallies:
+            self.names.save(connection, pc.max(arrived["received_at"]).as_py())
+            self._count(connection, pa.concat_tables(tallies), keys)
+            _keep_samples(connection, samples)
+            self.headings.save(connection)
         return len(arrived)
 
     def explain(self, line: str, kind: str = "", source: str = "") -> dict[str, Any]:
@@ -128,17 +137,25 @@ class Pipeline:
         book = self.names.book
         return next((each for each in able if book.explain(masked(zeroed(each.message))).template), able[0])
 
-    def _store(self, connection: Connection, arrived: pa.Table, first_seq: int) -> None:
+    def _store(
+        self,
+        connection: Connection,
+        arrived: pa.Table,
+        first_seq: int,
+        samples: dict[str, list[str]],
+        keys: set[Key],
+    ) -> pa.Table:
+        """The rows are in; of them, the tally, samples of templates that want some, and the keys of sources."""
         now = pc.max(arrived["received_at"]).as_py().replace(tzinfo=UTC)
         headed = self.headings.headed(connection, arrived, now)
         templates, told = self.names.named(connection, headed.zeroed)
         level = np.where(headed.level > 0, headed.level, told).astype(np.uint8)
         said_at = pc.coalesce(headed.said_at, arrived["received_at"].combine_chunks())
         self._insert(connection, arrived, headed, level, said_at, templates, first_seq)
-        self._count(connection, headed, level, said_at, templates, now)
-        self._keep_samples(connection, headed.message, templates)
         self._keep_grams(connection, headed.message, said_at, headed.zeroed, first_seq)
-        self.headings.save(connection)
+        self._sample(headed.message, templates, samples)
+        keys.update(headed.keys)
+        return self._tally(connection, headed, level, said_at, templates)
 
     def _insert(
         self,
@@ -173,15 +190,10 @@ class Pipeline:
         connection.execute(_ROWS)
         connection.unregister("told_rows")
 
-    def _count(
-        self,
-        connection: Connection,
-        headed: Headed,
-        level: np.ndarray,
-        said_at: pa.Array,
-        templates: np.ndarray,
-        now: datetime,
-    ) -> None:
+    def _tally(
+        self, connection: Connection, headed: Headed, level: np.ndarray, said_at: pa.Array, templates: np.ndarray
+    ) -> pa.Table:
+        """How many lines there are of each template, source, level and minute, and between which instants."""
         lines = pa.table(
             {
                 "template": pa.array(templates.astype(np.int32)),
@@ -194,7 +206,7 @@ class Pipeline:
         found = connection.sql(statement("tally")).to_arrow_table()
         connection.unregister("told_lines")
         kinds, sources = zip(*headed.keys, strict=True)
-        tally = pa.table(
+        return pa.table(
             {
                 "template_id": pa.array(self.names.ids).take(found["template"].combine_chunks()),
                 "kind": pa.array(kinds).take(found["source"].combine_chunks()),
@@ -202,30 +214,26 @@ class Pipeline:
                 **{name: found[name] for name in ("level", "bucket", "count", "first_at", "last_at")},
             }
         )
-        layouts = [self.headings.words(key) for key in headed.keys]
-        self.names.save(connection, now.replace(tzinfo=None))
+
+    def _count(self, connection: Connection, tally: pa.Table, keys: set[Key]) -> None:
+        kinds, sources = zip(*keys, strict=True)
+        layouts = [self.headings.words(key) for key in keys]
         connection.register("tally", tally)
         connection.register("tally_words", pa.table({"kind": kinds, "source": sources, "layout": layouts}))
-        connection.execute("INSERT INTO log_count SELECT template_id, kind, source, level, bucket, count FROM tally")
-        for name in ("template_source", "source_counted", "template_counted"):
+        for name in ("counted", "template_source", "source_counted", "template_counted"):
             connection.execute(statement(name))
         connection.unregister("tally")
         connection.unregister("tally_words")
 
-    def _keep_samples(self, connection: Connection, messages: pa.Array, templates: np.ndarray) -> None:
-        found: dict[str, list[str]] = {}
+    def _sample(self, messages: pa.Array, templates: np.ndarray, samples: dict[str, list[str]]) -> None:
         for number in np.unique(templates).tolist():
             template_id = self.names.ids[number]
             missing = SAMPLES - self._samples.get(template_id, 0)
             if missing > 0:
                 rows = np.flatnonzero(templates == number)
-                picked = rows[np.unique(np.linspace(0, len(rows) - 1, missing).astype(int))]
-                found[template_id] = [messages[at].as_py()[:SAMPLE_CHARACTERS] for at in picked.tolist()]
-                self._samples[template_id] = SAMPLES - missing + len(found[template_id])
-        if found:
-            connection.register("new_samples", pa.table({"id": list(found), "texts": list(found.values())}))
-            connection.execute(statement("template_samples"))
-            connection.unregister("new_samples")
+                picked = rows[np.unique(np.linspace(0, len(rows) - 1, missing).astype(int))].tolist()
+                samples.setdefault(template_id, []).extend(messages[at].as_py()[:SAMPLE_CHARACTERS] for at in picked)
+                self._samples[template_id] = SAMPLES - missing + len(picked)
 
     # Which stretches can hold a text
 
@@ -271,6 +279,13 @@ class Pipeline:
         self._stretch.rows += end - start
         last_at = pc.max(said_at.slice(start, end - start)).as_py()
         self._stretch_last_at = max(last_at, self._stretch_last_at or last_at)
+
+
+def _keep_samples(connection: Connection, samples: dict[str, list[str]]) -> None:
+    if samples:
+        connection.register("new_samples", pa.table({"id": list(samples), "texts": list(samples.values())}))
+        connection.execute(statement("template_samples"))
+        connection.unregister("new_samples")
 
 
 def _told(template: Template | None) -> dict[str, str] | None:

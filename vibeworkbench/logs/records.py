@@ -47,16 +47,18 @@ class LineKeeper:
 
     def store(self, connection: Connection, frames: Sequence[Frame]) -> Stored:
         """Rows, templates, counts, marks and refusals of the frames are in the transaction."""
-        batches = [(frame.received_us, decoded(frame.payload)) for frame in frames]
         first_seq = _next_seq(connection)
-        arrived = arrived_table(batches)
-        count = self._pipeline.store(connection, arrived, first_seq) if len(arrived) else 0
+        tables, marks, refused = [], [], []
+        for frame in frames:  # in columns, they take much less memory than as they came
+            lines = decoded(frame.payload)
+            tables.append(arrived_table(frame.received_us, lines))
+            marks += lines.marks
+            refused += [[each.kind, each.source, each.count, each.sample, frame.received_us] for each in lines.refused]
+        count = self._pipeline.store(connection, pa.concat_tables(tables), first_seq)
         connection.execute("UPDATE log_seq SET next_seq = ?", [first_seq + count])
-        _keep_marks(connection, [mark for _, lines in batches for mark in lines.marks])
-        for received_us, lines in batches:
-            for each in lines.refused:
-                given = [each.kind, each.source, each.count, each.sample, received_us]
-                connection.execute(statement("refused"), given)
+        _keep_marks(connection, marks)
+        for row in refused:
+            connection.execute(statement("refused"), row)
         return Stored(first_seq, first_seq + count)
 
     def stored(self, told: Stored) -> None:
@@ -64,13 +66,8 @@ class LineKeeper:
         self._told(told)
 
 
-def arrived_table(batches: Sequence[tuple[int, Lines]]) -> pa.Table:
-    """Arrived records as one table, as the pipeline takes it."""
-    tables = [_table(received_us, lines) for received_us, lines in batches if len(lines)]
-    return pa.concat_tables(tables) if tables else ARRIVED.empty_table()
-
-
-def _table(received_us: int, lines: Lines) -> pa.Table:
+def arrived_table(received_us: int, lines: Lines) -> pa.Table:
+    """Records that arrived together, as the pipeline takes them."""
     instant = pa.timestamp("us")
     received = pa.array(np.full(len(lines), received_us, dtype=np.int64)).cast(instant)
     columns = [

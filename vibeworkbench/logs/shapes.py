@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -23,11 +23,11 @@ import pyarrow.compute as pc
 from vibeworkbench.logs.headers import Form, Layout
 from vibeworkbench.logs.headers.forms import ATTRIBUTES, compiled, level_word
 from vibeworkbench.logs.headers.layout import AnyForm
-from vibeworkbench.logs.headers.sql import bounded, timed, told_at
+from vibeworkbench.logs.headers.sql import NO_INSTANT, Moment, bounded, timed, told_at
 from vibeworkbench.storage.warehouse import Connection
 
 MOST_SHAPES = 200_000
-_ZEROED = bytes.maketrans(b"123456789", b"000000000")
+_ZERO = np.uint8(ord("0"))
 _ZONEINFO = "zoneinfo/"
 _LEVEL_LATER = 255
 _NOTHING = (0, 0)
@@ -116,8 +116,11 @@ def zeroed(messages: pa.Array) -> pa.Array:
     _, offsets, data = messages.buffers()
     if data is None:
         return messages
-    content = pa.py_buffer(data.to_pybytes().translate(_ZEROED))
-    return pa.Array.from_buffers(pa.string(), len(messages), [None, offsets, content], offset=messages.offset)
+    content = np.frombuffer(data, np.uint8) - _ZERO
+    content *= (content > 9).view(np.uint8)  # nothing is left of digits
+    content += _ZERO
+    buffers = [None, offsets, pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.string(), len(messages), buffers, offset=messages.offset)
 
 
 class Shapes:
@@ -197,33 +200,56 @@ class Shapes:
     ) -> pa.Array:
         """The instants that stamps tell, each written as its form writes it."""
         present = set(np.unique(form).tolist())
-        moments, steps = [], []
-        for each, number in self._forms.items():
-            if number in present:
-                moment, step = told_at(each, now, machine_zone())
-                moments.append(f"WHEN {number} THEN {moment}")
-                steps.append(f"WHEN {number} THEN {step}")
+        moments = {
+            number: told_at(each, now, machine_zone()) for each, number in self._forms.items() if number in present
+        }
         if not moments:
             return pa.nulls(len(form), pa.timestamp("us"))
-        ts = cut.between([shape.stamp for shape in shapes]).dictionary_encode()
-        z = cut.between([shape.zone for shape in shapes]).dictionary_encode()
-        zones, forms = len(z.dictionary), len(self._forms) + 1
-        told = (ts.indices.to_numpy().astype(np.int64) * zones + z.indices.to_numpy()) * forms + form
+        ts, ts_codes = cut.texts([shape.stamp for shape in shapes])
+        z, z_codes = cut.texts([shape.zone for shape in shapes])
+        zones, forms = len(z), len(self._forms) + 1
+        told = (ts_codes * zones + z_codes) * forms + form
         distinct, which = _distinct(told)
-        stamps = {
-            "ts": ts.dictionary.take(pa.array(distinct // forms // zones)),
-            "z": z.dictionary.take(pa.array(distinct // forms % zones)),
-            "form": pa.array((distinct % forms).astype(np.int16)),
-        }
-        query = (
-            f"SELECT {bounded('moment', 'step', now)} AS said_at FROM "  # noqa: S608 - of patterns, which are quoted
-            f"(SELECT CASE form {' '.join(moments)} END AS moment, CASE form {' '.join(steps)} END AS step "
-            "FROM stamps AS g)"
+        stamps = pa.table(
+            {
+                "ts": ts.take(pa.array(distinct // forms // zones)),
+                "z": z.take(pa.array(distinct // forms % zones)),
+                "form": pa.array((distinct % forms).astype(np.int16)),
+            }
         )
-        connection.register("stamps", pa.table(stamps))
-        found = connection.sql(query).to_arrow_table()["said_at"].combine_chunks()
-        connection.unregister("stamps")
-        return found.take(pa.array(which))
+        return _instants(connection, stamps, moments, now).take(pa.array(which))
+
+
+def _instants(connection: Connection, stamps: pa.Table, moments: Mapping[int, Moment], now: datetime) -> pa.Array:
+    """The instants of stamps; patterns are only made ready for those that are not written as most are."""
+    steps = {number: each.step for number, each in moments.items()}
+    found = _read(connection, stamps, {number: each.usual for number, each in moments.items()}, steps, now)
+    others = {number: each.any for number, each in moments.items() if each.any != NO_INSTANT}
+    is_open = pc.and_(pc.invert(found["is_read"]), pc.is_in(stamps["form"], pa.array(list(others), pa.int16())))
+    rows = np.flatnonzero(is_open.to_numpy())
+    said_at = found["said_at"].combine_chunks()
+    if not len(rows):
+        return said_at
+    rest = _read(connection, stamps.take(pa.array(rows)), others, steps, now)
+    return pc.replace_with_mask(said_at, is_open.combine_chunks(), rest["said_at"].combine_chunks())
+
+
+def _read(
+    connection: Connection, stamps: pa.Table, moments: Mapping[int, str], steps: Mapping[int, str], now: datetime
+) -> pa.Table:
+    """Columns ``is_read`` and ``said_at``, which is null when a clock is wrong, too."""
+    moment, step = (
+        f"CASE form {' '.join(f'WHEN {number} THEN {text}' for number, text in each.items())} END"
+        for each in (moments, steps)
+    )
+    query = (
+        f"SELECT moment IS NOT NULL AS is_read, {bounded('moment', 'step', now)} AS said_at FROM "  # noqa: S608 - of patterns, which are quoted
+        f"(SELECT {moment} AS moment, {step} AS step FROM stamps AS g)"
+    )
+    connection.register("stamps", stamps)
+    found = connection.sql(query).to_arrow_table()
+    connection.unregister("stamps")
+    return found
 
 
 def _distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -283,6 +309,15 @@ class _Cut:
         which = self.which if rows is None else self.which[rows]
         starts = (self._starts if rows is None else self._starts[rows]) + table[which, 0]
         return _slices(self._content, starts, (table[:, 1] - table[:, 0])[which])
+
+    def texts(self, spans: Sequence[Span]) -> tuple[pa.Array, np.ndarray]:
+        """The different texts that stand in a span of each line, an empty one in front, and which each line has."""
+        has = np.array([end > start for start, end in spans])
+        codes = np.zeros(len(self.which), np.int64)
+        rows = np.flatnonzero(has[self.which])
+        coded = self.between(spans, rows).dictionary_encode()
+        codes[rows] = coded.indices.to_numpy().astype(np.int64) + 1
+        return pa.concat_arrays([pa.array([""]), coded.dictionary]), codes
 
 
 def _slices(content: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> pa.Array:

@@ -18,11 +18,14 @@ import fcntl
 import logging
 import os
 import secrets
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from vibeworkbench.errors import Unavailable
@@ -239,25 +242,38 @@ class Spool:
 
     # Taking
 
-    def take(self, position: int, limit_bytes: int) -> Taken:
-        """Frames from ``position`` on, of one file, that are on disk: about ``limit_bytes`` of them.
+    def take(self, position: int, limit_bytes: int, limit_records: int = sys.maxsize) -> Taken:
+        """Frames from ``position`` on that are on disk: about ``limit_bytes``, and at most ``limit_records`` records.
 
-        Without frames, ``end`` says where to go on; when it is ``head``, all was taken.
+        A first frame that has more records is taken alone. Without frames, ``end`` says where to go on; when it is
+        ``head``, all was taken.
         """
         head = self.head  # before the files are looked at: what it counts is in one of them
-        position = max(position, self._segments[0])
-        start = max(each for each in self._segments if each <= position)
-        end = min([each for each in self._segments if each > start], default=head)
-        with self._path(start).open("rb") as file:
-            file.seek(position - start)
-            content = file.read(min(limit_bytes, end - position))
-            taken = _taken(content, limit_bytes)
-            if not taken.frames and position + len(content) < end:
-                content += file.read(end - position - len(content))
-                taken = _taken(content, limit_bytes)
-        if taken.frames or position == end:
-            return Taken(taken.frames, position + taken.end, taken.damaged_bytes)
-        return Taken((), end, len(content))
+        segments = list(self._segments)
+        at = begin = max(position, segments[0])
+        frames: list[Frame] = []
+        records = damaged = 0
+        for start, end in pairwise([*(each for each in segments if each < head), head]):
+            if end <= at:
+                continue
+            for frame_start, frame, stop in self._frames(start, at, end):
+                records += frame.records
+                if frames and records > limit_records:
+                    return Taken(tuple(frames), at, damaged)
+                frames.append(frame)
+                damaged += frame_start - at
+                at = stop
+                if at - begin >= limit_bytes:
+                    return Taken(tuple(frames), at, damaged)
+            damaged += end - at
+            at = end
+        return Taken(tuple(frames), at, damaged)
+
+    def _frames(self, start: int, position: int, end: int) -> Iterator[tuple[int, Frame, int]]:
+        """The undamaged frames of the file that begins at ``start``, from ``position`` up to ``end``."""
+        with self._path(start).open("rb") as file, mmap(file.fileno(), end - start, access=ACCESS_READ) as content:
+            for begin, frame, stop in frames_in(content, position - start):
+                yield start + begin, frame, start + stop
 
     def skip_to(self, position: int) -> None:
         """What comes next stands at ``position`` or later: the warehouse has what was before."""
@@ -299,19 +315,6 @@ class Spool:
 
     def _path(self, start: int) -> Path:
         return self.directory / f"{start:020}{SEGMENT}"
-
-
-def _taken(content: bytes, limit_bytes: int) -> Taken:
-    """Whole frames of the content, where the last of them ends, and what was damaged before that."""
-    frames: list[Frame] = []
-    at = damaged = 0
-    for start, frame, stop in frames_in(content):
-        damaged += start - at
-        frames.append(frame)
-        at = stop
-        if at >= limit_bytes:
-            break
-    return Taken(tuple(frames), at, damaged)
 
 
 def _ids_of(content: bytes) -> tuple[int, bytes]:

@@ -28,6 +28,8 @@ from vibeworkbench.settings import WarehouseSettings
 T = TypeVar("T")
 
 FILE = "warehouse.duckdb"
+ROW_GROUP = 122_880
+"""Rows that DuckDB compresses together."""
 STORAGE_VERSION = "v1.4.0"
 """Version of the file's format: later versions of DuckDB leave it as it is, and earlier ones can read it."""
 HELD = "another process holds the warehouse: what comes in is kept until it lets go"

@@ -40,6 +40,7 @@ def stamp_of(form: Form) -> Stamp | None:
 
 NONE = "NULL"
 NONE_STEP = "NULL::INTERVAL"
+NO_INSTANT = "NULL::TIMESTAMP"
 _TAG = r"[A-Za-z_@][\w.@-]*"
 _VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|[^\s\"]*)"
 
@@ -109,8 +110,28 @@ def timed(form: Form) -> str:
     return form.pattern.replace(core, f"(?P<ts>{core})", 1)
 
 
-def told_at(form: Form, now: datetime, zone: str) -> tuple[str, str]:
-    """The instant of a form, and its step, from columns ``g.ts`` and ``g.z``: what its groups ``ts`` and ``z`` hold.
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Expressions for the instant that a header tells.
+
+    Attributes:
+        usual: The instant, where it is written in the commonest way of its kind; NULL otherwise.
+        any: The instant, however it is written. Its patterns take long to get ready, though few lines need them.
+        step: What an instant beyond the present is earlier by; or NULL.
+    """
+
+    usual: str
+    any: str
+    step: str
+
+    @property
+    def either(self) -> str:
+        """The instant."""
+        return self.any if NO_INSTANT in (self.usual, self.any) else f"coalesce({self.usual}, {self.any})"
+
+
+def told_at(form: Form, now: datetime, zone: str) -> Moment:
+    """The instant of a form from columns ``g.ts`` and ``g.z``: what its groups ``ts`` and ``z`` hold.
 
     Args:
         form: The form.
@@ -134,11 +155,11 @@ def _header(form: Form, line: str, clock: _Clock) -> Columns:
     own = [name for name in ATTRIBUTES if name in have]
     header = f"^(?P<head>{timed(form).removeprefix('^')})"
     first = {"head", "ts", "z", "level", "priority"}
-    said_at, step = clock.told(stamp_of(form), have)
+    moment = clock.told(stamp_of(form), have)
     groups = [f"{_groups(header, first, line)} AS g"]
     if own:
         groups.append(f"{_groups(form.pattern, set(own), line)} AS a")
-    return Columns(tuple(groups), message, said_at, step, level, _object(own))
+    return Columns(tuple(groups), message, moment.either, moment.step, level, _object(own))
 
 
 def _groups(pattern: str, wanted: set[str], text: str) -> str:
@@ -207,7 +228,7 @@ _STRPTIME = {
     "compact": ("%Y%m%d%H%M%S", "%Y%m%d %H%M%S", "%Y%m%dT%H%M%S"),
     "compact-date": ("%Y%m%d %H:%M:%S", "%Y%m%d-%H:%M:%S"),
 }
-"""The commonest ways to write some stamps; other ways are read off their groups, which takes longer."""
+"""The commonest ways to write some stamps."""
 
 
 class _Clock:
@@ -217,21 +238,23 @@ class _Clock:
         self._local = now.astimezone()
         self._zone = zone
 
-    def told(self, stamp: Stamp | None, have: set[str]) -> tuple[str, str]:
-        """The instant that a header tells, and the step."""
+    def told(self, stamp: Stamp | None, have: set[str]) -> Moment:
+        """The instant that a header tells."""
         if stamp is None or not stamp.dated:
-            return "NULL::TIMESTAMP", NONE_STEP
+            return Moment(NO_INSTANT, NO_INSTANT, NONE_STEP)
+        if stamp.name == "epoch":
+            digits = "rpad(left(translate(substr(g.ts, 11), '.,', ''), 6), 6, '0')"
+            usual = f"make_timestamp(try_cast(left(g.ts, 10) AS BIGINT) * 1000000 + try_cast({digits} AS BIGINT))"
+            return Moment(usual, NO_INSTANT, NONE_STEP)
         is_sure = "y" in have and not stamp.blind.startswith(r"(?P<y>\d{4})?")
         step = NONE_STEP if is_sure else "INTERVAL 1 YEAR" if "d" in have else "INTERVAL 1 DAY"
         core = stamp.blind.removesuffix(ZONE)
         names = set(re.compile(core).groupindex)
-        slow = re.sub(r"\bg\.", lambda _: f"({_groups(f'^{core}', names, 'g.ts')}).", self._parts(core, names))
-        if stamp.name == "epoch":
-            return slow, NONE_STEP
-        fast = self._fast(stamp)
-        return self._zoned(f"coalesce({fast}, {slow})" if fast else slow, have), step
+        parts = re.sub(r"\bg\.", lambda _: f"({_groups(f'^{core}', names, 'g.ts')}).", self._parts(core, names))
+        usual = self._usual(stamp)
+        return Moment(self._zoned(usual, have) if usual else NO_INSTANT, self._zoned(parts, have), step)
 
-    def _fast(self, stamp: Stamp) -> str:
+    def _usual(self, stamp: Stamp) -> str:
         year, day = f"{self._local:%Y}", f"{self._local:%Y-%m-%d}"
         point = "replace(g.ts, ',', '.')"
         if stamp.name in _STRPTIME:
@@ -286,7 +309,7 @@ class _Clock:
     def value(self, text: str) -> str:
         """The instant that a field's text tells: ISO, or seconds (milli-, micro-, nanoseconds) since 1970."""
         if text == NONE:
-            return "NULL::TIMESTAMP"
+            return NO_INSTANT
         epoch, iso = BY_NAME["epoch"].pattern, BY_NAME["iso"].pattern
         return (
             f"(CASE WHEN right({text}, 1) = 'Z' THEN try_cast({text} AS TIMESTAMP) "
