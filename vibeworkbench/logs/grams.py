@@ -30,15 +30,16 @@ _SHIFT = np.uint64(44)
 
 def _hashed(keys: np.ndarray) -> np.ndarray:
     """20 bits of each key."""
-    hashes: np.ndarray = ((keys * _TIMES) >> _SHIFT).astype(np.int64)
-    return hashes
+    hashes: np.ndarray = (keys * _TIMES) >> _SHIFT
+    return hashes.view(np.int64)
 
 
 def _windows(text: bytes, at: np.ndarray, width: int) -> np.ndarray:
     """The bytes of windows as numbers, the width among them."""
     overlapping = np.ndarray((len(text),), np.uint64, buffer=text + bytes(8), strides=(1,))
-    mask = np.uint64((1 << 8 * width) - 1)
-    keys: np.ndarray = (overlapping[at] & mask) | np.uint64(width << 56)
+    keys: np.ndarray = overlapping[at]
+    keys &= np.uint64((1 << 8 * width) - 1)
+    keys |= np.uint64(width << 56)
     return keys
 
 

@@ -62,6 +62,7 @@ class Pipeline:
         self._stretch = grams.Stretch()
         self._stretch_first = 0
         self._stretch_last_at: Any = None
+        self._stretches: list[tuple[Any, ...]] = []
 
     def load(self, connection: Connection) -> None:
         """What is in memory agrees with the warehouse: called first, and after a transaction that failed."""
@@ -92,6 +93,7 @@ class Pipeline:
             self.names.save(connection, pc.max(arrived["received_at"]).as_py())
             self._count(connection, pa.concat_tables(tallies), keys)
             _keep_samples(connection, samples)
+            self._save_stretches(connection)
             self.headings.save(connection)
         return len(arrived)
 
@@ -152,7 +154,7 @@ class Pipeline:
         level = np.where(headed.level > 0, headed.level, told).astype(np.uint8)
         said_at = pc.coalesce(headed.said_at, arrived["received_at"].combine_chunks())
         self._insert(connection, arrived, headed, level, said_at, templates, first_seq)
-        self._keep_grams(connection, headed.message, said_at, headed.zeroed, first_seq)
+        self._keep_grams(headed.message, said_at, headed.zeroed, first_seq)
         self._sample(headed.message, templates, samples)
         keys.update(headed.keys)
         return self._tally(connection, headed, level, said_at, templates)
@@ -241,6 +243,7 @@ class Pipeline:
         row = connection.execute("SELECT coalesce(max(next_seq), 0) FROM log_stretch").fetchone()
         assert row is not None  # noqa: S101 - an aggregate has a row
         self._stretch, self._stretch_first, self._stretch_last_at = grams.Stretch(), int(row[0]), None
+        self._stretches.clear()
         rows = connection.sql(
             "SELECT seq, said_at, message FROM log_line WHERE seq >= ? ORDER BY seq", params=[row[0]]
         ).to_arrow_table()
@@ -249,9 +252,7 @@ class Pipeline:
             messages, said_at = rows["message"].combine_chunks(), rows["said_at"].combine_chunks()
             self._grow(messages, said_at, None, 0, len(rows))
 
-    def _keep_grams(
-        self, connection: Connection, messages: pa.Array, said_at: pa.Array, coded: pa.DictionaryArray, first_seq: int
-    ) -> None:
+    def _keep_grams(self, messages: pa.Array, said_at: pa.Array, coded: pa.DictionaryArray, first_seq: int) -> None:
         start = 0
         if not self._stretch.rows:
             self._stretch_first = first_seq
@@ -260,10 +261,18 @@ class Pipeline:
             self._grow(messages, said_at, coded, start, end)
             start = end
             if self._stretch.rows >= grams.ROWS:
-                row = [self._stretch_first, first_seq + end, self._stretch_last_at, *self._stretch.parts()]
-                connection.execute(f"INSERT INTO log_stretch VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+                bounds = (self._stretch_first, first_seq + end, self._stretch_last_at)
+                self._stretches.append((*bounds, *self._stretch.parts()))
                 self._stretch, self._stretch_first = grams.Stretch(), first_seq + end
                 self._stretch_last_at = None
+
+    def _save_stretches(self, connection: Connection) -> None:
+        if self._stretches:
+            names = [f"c{number}" for number in range(len(self._stretches[0]))]
+            connection.register("stretches", pa.table(list(map(pa.array, zip(*self._stretches, strict=True))), names))
+            connection.execute("INSERT INTO log_stretch SELECT * FROM stretches")
+            connection.unregister("stretches")
+            self._stretches.clear()
 
     def _grow(
         self, messages: pa.Array, said_at: pa.Array, coded: pa.DictionaryArray | None, start: int, end: int

@@ -259,31 +259,30 @@ def _distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shape_of(form: Form, number: int, found: re.Match[str]) -> Shape:
-    text = found.string
-    parts = found.groupdict()
+    text, end = found.string, found.end()
+    places = {name: found.span(name) for name in found.re.groupindex}
+    places = {name: span for name, span in places.items() if span[0] < span[1]}
 
-    def span(start: int, end: int) -> Span:
-        return (start, end) if text.isascii() else (len(text[:start].encode()), len(text[:end].encode()))
+    def span(place: Span) -> Span:
+        return place if text.isascii() else (len(text[: place[0]].encode()), len(text[: place[1]].encode()))
 
-    stamp = span(*found.span("ts")) if parts.get("ts") else _NOTHING
-    zone = span(*found.span("z")) if parts.get("z") else _NOTHING
     level, digits = 0, _NOTHING
-    if parts.get("level"):
-        level = int(level_word(parts["level"] or ""))
-    elif parts.get("priority"):
-        level, digits = _LEVEL_LATER, span(*found.span("priority"))
-    elif form.status and (status := compiled(form.status).match(text[found.end() :])):
-        level, digits = _LEVEL_LATER, span(*(at + found.end() for at in status.span(1)))
-    own = sorted((*found.span(name), name) for name in ATTRIBUTES if parts.get(name))
+    if "level" in places:
+        level = int(level_word(found["level"]))
+    elif "priority" in places:
+        level, digits = _LEVEL_LATER, span(places["priority"])
+    elif form.status and (status := compiled(form.status).match(text[end:])):
+        level, digits = _LEVEL_LATER, span((status.start(1) + end, status.end(1) + end))
+    own = sorted((places[name], name) for name in ATTRIBUTES if name in places)
     return Shape(
         number,
-        span(0, found.end())[1],
-        stamp,
-        zone,
+        span((0, end))[1],
+        span(places.get("ts", _NOTHING)),
+        span(places.get("z", _NOTHING)),
         level,
         digits,
-        tuple((name, span(start, end)) for start, end, name in own),
-        any(_ESCAPED.search(text, start, end) for start, end, _ in own),
+        tuple((name, span(place)) for place, name in own),
+        bool(_ESCAPED.search(text, 0, end)) and any(_ESCAPED.search(text, *place) for place, _ in own),
     )
 
 

@@ -51,6 +51,7 @@ def level_in(message: str) -> Level:
     return Level[level_of(message[:HEADER_BYTES].encode("utf-8", "replace"))]
 
 
+@lru_cache(maxsize=4096)
 def level_word(word: str) -> Level:
     """The level that a header's word means, as ``sql.py`` hands it over: ``<13>`` of syslog, ``status 502`` of HTTP."""
     if word[:1] == "<":
