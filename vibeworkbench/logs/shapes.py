@@ -27,6 +27,7 @@ from vibeworkbench.logs.headers.sql import NO_INSTANT, Moment, bounded, timed, t
 from vibeworkbench.storage.warehouse import Connection
 
 MOST_SHAPES = 200_000
+"""Shapes that are remembered, of all sources together."""
 _ZERO = np.uint8(ord("0"))
 _ZONEINFO = "zoneinfo/"
 _LEVEL_LATER = 255
@@ -128,6 +129,7 @@ class Shapes:
 
     def __init__(self) -> None:
         self._known: dict[tuple[AnyForm, ...], dict[str, Shape]] = {}
+        self._count = 0
         self._forms: dict[Form, int] = {}
         self._patterns: dict[tuple[AnyForm, ...], list[tuple[Form, Callable[[str], re.Match[str] | None]]]] = {}
 
@@ -178,10 +180,14 @@ class Shapes:
         )
 
     def _found(self, known: dict[str, Shape], forms: tuple[AnyForm, ...], text: str) -> Shape:
-        if len(known) >= MOST_SHAPES:
-            for each in list(islice(known, MOST_SHAPES // 10)):
-                del known[each]
+        if self._count >= MOST_SHAPES:
+            fullest = max(self._known.values(), key=len)
+            old = list(islice(fullest, MOST_SHAPES // 10))
+            for each in old:
+                del fullest[each]
+            self._count -= len(old)
         shape = known[text] = self._looked_at(forms, text)
+        self._count += 1
         return shape
 
     def _looked_at(self, forms: tuple[AnyForm, ...], text: str) -> Shape:
