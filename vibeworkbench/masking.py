@@ -33,7 +33,7 @@ _KNOWN = re.compile(
 _COOKIE = re.compile(r"(?im)\b((?:set-)?cookie\s*:\s*).*$")
 SUSPECT = (
     r"(?i)passw|passphrase|pwd|secret|token|(?:api|access|private|auth)[_-]?key|credential|session[_-]?id|cookie|dsn"
-    r"|signature|authorization|bearer|basic|://[^/]*@|-----BEGIN|\b(?:gh[pousr]_|github_pat_|glpat-|sk-|xox|A(?:KIA|SIA)"
+    r"|signature|authorization|bearer|basic|://[^/\s]*@|-----BEGIN|\b(?:gh[pousr]_|github_pat_|glpat-|sk-|xox|A(?:KIA|SIA)"
     r"|AIza|hf_|npm_|pypi-|eyJ)"
 )
 """Found in every text that ``masked`` changes, and in few others; means the same to RE2, which finds it sooner."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from vibeworkbench.logs.columns import Lines
 from vibeworkbench.masking import SUSPECT, masked, masked_id, masked_message, masked_name, masked_value
+from vibeworkbench.signs import Signs
+
+_SIGNS = Signs(SUSPECT)
 
 
 def mask(lines: Lines) -> None:
     """No text of the records holds a secret that is known as one; their ids stay different ones."""
-    for index in _suspects(lines.message):
+    for index in _SIGNS.shown_in(lines.message):
         lines.message[index] = masked_message(lines.message[index])
-    for index in _suspects(lines.instance):
+    for index in _SIGNS.shown_in(lines.instance):
         lines.instance[index] = masked(lines.instance[index])
-    for index in _suspects(lines.attributes):
+    for index in _SIGNS.shown_in(lines.attributes):
         attributes = lines.attributes[index]
         if attributes is not None:
             lines.attributes[index] = _masked_attributes(attributes)
@@ -44,11 +45,6 @@ def _masked_attributes(attributes: str) -> str:
         return _encoded(masked_value(msgspec.json.decode(attributes)))
     except (msgspec.DecodeError, RecursionError):  # too deep, or a number that is none
         return _encoded({"unreadable": masked(attributes)})
-
-
-def _suspects(texts: Sequence[str | None]) -> Iterable[int]:
-    found = pc.match_substring_regex(pa.array(texts, pa.string()), SUSPECT)
-    return [*pc.indices_nonzero(found).to_pylist()]
 
 
 def _encoded(value: Any) -> str:

@@ -1,8 +1,7 @@
 """Output of a terminal as it may be kept: whole lines masked, unfinished ones as far as they begin no secret. Pure.
 
-A line is masked as a whole however it was cut, because what was given of it already is remembered. What looks for
-signs of a secret is RE2 (by way of pyarrow, which lets other threads run meanwhile); only lines that show one are
-searched by the slower patterns that find where it stands.
+A line is masked as a whole however it was cut, because what was given of it already is remembered. Only lines that
+show a sign of a secret are searched by the slower patterns that find where it stands.
 """
 
 from __future__ import annotations
@@ -10,11 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from vibeworkbench.masking import MASK, SUSPECT, may_hold_secrets, secrets_in, well_known_at_the_beginning
+from vibeworkbench.masking import MASK, SUSPECT, secrets_in, well_known_at_the_beginning
+from vibeworkbench.signs import Signs
 from vibeworkbench.terminals.recordings.controls import (
     has_controls,
     joined,
@@ -33,10 +29,7 @@ REMEMBERED = 16_384
 _REACH = 1_024
 """Nothing that is no secret yet becomes one after so many characters: a URL's credentials are the longest."""
 
-_SHORT = 8_192
-"""RE2 needs half a millisecond to read its pattern; less text than this is searched sooner without it."""
-
-_SIGN = SUSPECT.replace(r"\b", "")  # what stands before a word may be a sequence
+_SIGNS = Signs(SUSPECT.replace(r"\b", ""))  # what stands before a word may be a sequence
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?!.*-----END)")
 _KEY_GOES_ON = re.compile(r"\s*(?:[A-Za-z0-9+/=]*|[A-Za-z-]+: .*)\s*")
 _KEY_ENDS = re.compile(r".*?-----END [A-Z ]*PRIVATE KEY-----")
@@ -173,8 +166,9 @@ class Hiding:
 
     def _suspicious(self, texts: list[str]) -> list[bool]:
         read = [readable(stripped(text)) for text in texts]
-        is_short = sum(map(len, read)) < _SHORT
-        found = [may_hold_secrets(text) for text in read] if is_short else _signs_in(read)
+        found = [False] * len(read)
+        for number in _SIGNS.shown_in(read):
+            found[number] = True
         if not self._values:
             return found
         return [known or any(value in text for value in self._values) for known, text in zip(found, read, strict=True)]
@@ -187,16 +181,6 @@ class Hiding:
         starts = [begins.start()] if begins else []
         starts += [start for value in self._values if (start := _begun(value, reading.text)) is not None]
         return min([stop, *(tail + reading.origin(start) for start in starts)])
-
-
-def _signs_in(texts: list[str]) -> list[bool]:
-    encoded = [text.encode() for text in texts]
-    ends = np.zeros(len(encoded) + 1, np.int32)
-    np.cumsum([len(each) for each in encoded], out=ends[1:])
-    # pa.array() imports pandas, for seconds, in the middle of somebody's first command
-    column = pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
-    found: list[bool] = pc.match_substring_regex(column, _SIGN).to_pylist()
-    return found
 
 
 def _known(text: str, at: int) -> int:
