@@ -189,14 +189,34 @@ class Target:
         writer.close()
 
 
+@contextlib.asynccontextmanager
+async def served(serve: Callable[..., Awaitable[None]]) -> AsyncIterator[int]:
+    """The port at which connections are served; none is left behind, which the next test would be blamed for."""
+    serving: set[asyncio.Task[Any]] = set()
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for task in serving:
+        task.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
+
+
 @pytest.fixture
 async def target() -> AsyncIterator[Target]:
     """A target on a free port."""
     it = Target(0)
-    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
-    it.port = server.sockets[0].getsockname()[1]
-    yield it
-    server.close()
+    async with served(it.serve) as it.port:
+        yield it
 
 
 async def comes_true(page: Any, expression: str) -> None:

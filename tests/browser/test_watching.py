@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Reader, publish
+from tests.browser.conftest import Reader, publish, served
 from tests.browser.test_ops_panel import workspace
 from tests.patience import LONG_S, PATIENCE_S
 
@@ -64,10 +64,8 @@ class Shop:
 async def shop() -> AsyncIterator[Shop]:
     """A shop on a free port, closed."""
     it = Shop()
-    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
-    it.port = server.sockets[0].getsockname()[1]
-    yield it
-    server.close()
+    async with served(it.serve) as it.port:
+        yield it
 
 
 @dataclass
