@@ -25,15 +25,11 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.logs_lines import generated, labelled, repeated
-from vibeworkbench.logs.intake import BATCH_RECORDS
-from vibeworkbench.logs.reading import RECORDS_AT_ONCE
 
 LINES = 1_000_000
 MANY = 10_000_000
 DRAINED = 100_000
 """Lines that drain3 is given: it takes a minute for a million."""
-TOGETHER = BATCH_RECORDS // RECORDS_AT_ONCE * RECORDS_AT_ONCE
-"""Lines in one transaction: what a drain takes while much comes in, whole frames of 1,000."""
 NEEDLE = "quarantined by warden zx81"
 
 
@@ -167,15 +163,19 @@ def _store(connection: Any, pipeline: Any, data: Path | None, count: int) -> flo
 
 
 def _together(blocks: Iterator[tuple[list[str], list[str]]]) -> Iterator[tuple[list[str], list[str]]]:
-    """Sources and lines, as many at once as stand in one transaction."""
+    """Sources and lines, as many at once as a drain takes while much comes in: whole frames of 1,000."""
+    from vibeworkbench.logs.intake import BATCH_RECORDS  # noqa: PLC0415 - drain3's process does without
+    from vibeworkbench.logs.reading import RECORDS_AT_ONCE  # noqa: PLC0415 - the same
+
+    most = BATCH_RECORDS // RECORDS_AT_ONCE * RECORDS_AT_ONCE
     sources: list[str] = []
     texts: list[str] = []
     for more_sources, more_texts in blocks:
         sources += more_sources
         texts += more_texts
-        while len(texts) >= TOGETHER:
-            yield sources[:TOGETHER], texts[:TOGETHER]
-            del sources[:TOGETHER], texts[:TOGETHER]
+        while len(texts) >= most:
+            yield sources[:most], texts[:most]
+            del sources[:most], texts[:most]
     if texts:
         yield sources, texts
 

@@ -38,7 +38,7 @@ class Signs:
 
     def __init__(self, pattern: str, *, by_re2: bool = hyperscan is None) -> None:
         self._pattern = pattern
-        self._engine = None if by_re2 else _Engine(pattern)
+        self._engine = None if by_re2 else _engine(pattern)
 
     def shown_in(self, texts: Sequence[str | None]) -> list[int]:
         """The numbers of the texts that show a sign, in order, and perhaps of a few that show none.
@@ -88,6 +88,13 @@ class _Engine:
 
         self._database.scan(content, match_event_handler=found, scratch=self._own.scratch)
         return ends
+
+
+def _engine(pattern: str) -> _Engine | None:
+    try:
+        return _Engine(pattern)
+    except hyperscan.error:  # a processor that the build is not made for
+        return None
 
 
 def _bytes_of(text: str | None) -> bytes:

@@ -12,9 +12,10 @@ import pytest
 
 from tests.logs.headers.test_known import LINES
 from tests.logs.headers.written import FORMS, written
+from vibeworkbench.logs import grams
 from vibeworkbench.logs.headers import layouts_of
 from vibeworkbench.logs.headers.kept import layout_from, text_of
-from vibeworkbench.logs.pipeline import ARRIVED, Pipeline
+from vibeworkbench.logs.pipeline import ARRIVED, AT_ONCE, Pipeline
 from vibeworkbench.logs.records import TABLES
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -179,6 +180,19 @@ def test_lines_that_are_not_ascii_are_cut_where_they_should_be(connection):
     opened(connection).store(connection, arrived(["a"] * 6, lines), 1)
     rows = connection.execute("SELECT message, level FROM log_line ORDER BY seq LIMIT 2").fetchall()
     assert rows == [("schön 1", 17), ("☃ 22", 9)]
+
+
+def test_more_lines_than_are_in_memory_at_once_are_counted_once(connection):
+    """The first ones have other templates than the last ones, and both have samples."""
+    count = AT_ONCE + 1000
+    lines = [f"{'opened' if at < AT_ONCE else 'closed'} session {at}" for at in range(count)]
+    assert opened(connection).store(connection, arrived(["a"] * count, lines), 1) == count
+    wanted = [(1000, 3), (AT_ONCE, 3)]
+    assert connection.execute("SELECT count, len(samples) FROM log_template ORDER BY 1").fetchall() == wanted
+    assert connection.execute("SELECT sum(count) FROM log_count").fetchone() == (count,)
+    assert connection.execute("SELECT lines FROM log_source").fetchone() == (count,)
+    bounds = connection.execute("SELECT first_seq, next_seq FROM log_stretch ORDER BY 1").fetchall()
+    assert bounds == [(1 + at * grams.ROWS, 1 + (at + 1) * grams.ROWS) for at in range(count // grams.ROWS)]
 
 
 def test_batches_of_any_size_give_the_same(connection):

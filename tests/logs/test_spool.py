@@ -134,6 +134,23 @@ def test_a_damaged_frame_costs_only_itself(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_file_that_lost_its_end_costs_only_that(tmp_path: Path) -> None:
+    """The frames before and the files behind it are taken, and how much is missing is known."""
+    spool = spool_at(tmp_path, segment_bytes=100)
+    for number in range(9):
+        put(spool, f"number {number}")
+    first, second, *_ = sorted(spool.directory.glob(f"*{SEGMENT}"))
+    whole = len(encoded(frame("number 0")))
+    with first.open("r+b") as file:
+        file.truncate(whole + 5)
+    taken = spool.take(0, 10**6)
+    kept = [each.payload.decode() for each in taken.frames]
+    assert len(kept) > 2
+    assert kept == ["number 0", *(f"number {number}" for number in range(10 - len(kept), 9))]
+    assert (taken.damaged_bytes, taken.end) == (int(second.stem) - whole, spool.head)
+    spool.close()
+
+
 def test_files_that_the_warehouse_has_go_and_their_ids_stay(tmp_path: Path) -> None:
     """Until these are too old as well."""
     spool = spool_at(tmp_path, segment_bytes=100)

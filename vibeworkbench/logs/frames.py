@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from mmap import mmap
 
 import msgspec
 
@@ -45,7 +44,7 @@ def encoded(frame: Frame) -> bytes:
     return HEADER.pack(MAGIC, len(body), zlib.crc32(body)) + body
 
 
-def frame_at(content: bytes | mmap, offset: int) -> tuple[Frame, int] | None:
+def frame_at(content: bytes, offset: int) -> tuple[Frame, int] | None:
     """The whole and undamaged frame that begins at ``offset``, and where it ends; ``None`` if there is none."""
     if offset + HEADER.size > len(content):
         return None
@@ -62,7 +61,7 @@ def frame_at(content: bytes | mmap, offset: int) -> tuple[Frame, int] | None:
         return None
 
 
-def frames_in(content: bytes | mmap, offset: int = 0) -> Iterator[tuple[int, Frame, int]]:
+def frames_in(content: bytes, offset: int = 0) -> Iterator[tuple[int, Frame, int]]:
     """Every undamaged frame from ``offset`` on, as ``(start, frame, end)``; damaged stretches are stepped over."""
     while True:
         found = frame_at(content, offset)

@@ -16,7 +16,8 @@ from vibeworkbench.logs.headers.forms import level_word
 from vibeworkbench.logs.headers.kept import layout_from, text_of
 from vibeworkbench.logs.headers.layout import SAMPLE, spread
 from vibeworkbench.logs.headers.plan import Plan
-from vibeworkbench.logs.shapes import Part, Shapes, is_plain, joined_parts, machine_zone, zeroed
+from vibeworkbench.logs.instants import machine_zone
+from vibeworkbench.logs.shapes import Part, Shapes, is_plain, joined_parts, zeroed
 from vibeworkbench.logs.sql import statement
 from vibeworkbench.storage.warehouse import Connection
 

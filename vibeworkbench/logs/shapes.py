@@ -7,13 +7,11 @@ bytes of all lines that have this shape at once.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -23,13 +21,13 @@ import pyarrow.compute as pc
 from vibeworkbench.logs.headers import Form, Layout
 from vibeworkbench.logs.headers.forms import ATTRIBUTES, compiled, level_word
 from vibeworkbench.logs.headers.layout import AnyForm
-from vibeworkbench.logs.headers.sql import NO_INSTANT, Moment, bounded, timed, told_at
+from vibeworkbench.logs.headers.sql import timed, told_at
+from vibeworkbench.logs.instants import instants, machine_zone
 from vibeworkbench.storage.warehouse import Connection
 
 MOST_SHAPES = 200_000
 """Shapes that are remembered, of all sources together."""
 _ZERO = np.uint8(ord("0"))
-_ZONEINFO = "zoneinfo/"
 _LEVEL_LATER = 255
 _NOTHING = (0, 0)
 _INLINE_BYTES = 12
@@ -223,39 +221,7 @@ class Shapes:
                 "form": pa.array((distinct % forms).astype(np.int16)),
             }
         )
-        return _instants(connection, stamps, moments, now).take(pa.array(which))
-
-
-def _instants(connection: Connection, stamps: pa.Table, moments: Mapping[int, Moment], now: datetime) -> pa.Array:
-    """The instants of stamps; patterns are only made ready for those that are not written as most are."""
-    steps = {number: each.step for number, each in moments.items()}
-    found = _read(connection, stamps, {number: each.usual for number, each in moments.items()}, steps, now)
-    others = {number: each.any for number, each in moments.items() if each.any != NO_INSTANT}
-    is_open = pc.and_(pc.invert(found["is_read"]), pc.is_in(stamps["form"], pa.array(list(others), pa.int16())))
-    rows = np.flatnonzero(is_open.to_numpy())
-    said_at = found["said_at"].combine_chunks()
-    if not len(rows):
-        return said_at
-    rest = _read(connection, stamps.take(pa.array(rows)), others, steps, now)
-    return pc.replace_with_mask(said_at, is_open.combine_chunks(), rest["said_at"].combine_chunks())
-
-
-def _read(
-    connection: Connection, stamps: pa.Table, moments: Mapping[int, str], steps: Mapping[int, str], now: datetime
-) -> pa.Table:
-    """Columns ``is_read`` and ``said_at``, which is null when a clock is wrong, too."""
-    moment, step = (
-        f"CASE form {' '.join(f'WHEN {number} THEN {text}' for number, text in each.items())} END"
-        for each in (moments, steps)
-    )
-    query = (
-        f"SELECT moment IS NOT NULL AS is_read, {bounded('moment', 'step', now)} AS said_at FROM "  # noqa: S608 - of patterns, which are quoted
-        f"(SELECT {moment} AS moment, {step} AS step FROM stamps AS g)"
-    )
-    connection.register("stamps", stamps)
-    found = connection.sql(query).to_arrow_table()
-    connection.unregister("stamps")
-    return found
+        return instants(connection, stamps, moments, now).take(pa.array(which))
 
 
 def _distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -390,15 +356,3 @@ def _objects(names: Sequence[str], values: Sequence[pa.Array], count: int, *, is
         pieces += [f'{{"{name}":"' if not at else f'","{name}":"', value]
     joined: pa.Array = pc.binary_join_element_wise(*pieces, '"}', "")
     return joined
-
-
-def machine_zone(paths: Iterable[str] = ("/etc/localtime",)) -> str:
-    """The machine's time zone by its IANA name; UTC when it has none that is known."""
-    if zone := os.environ.get("TZ", "").lstrip(":"):
-        return zone
-    for path in paths:
-        target = str(Path(path).resolve())
-        if _ZONEINFO in target:
-            name = target.rpartition(_ZONEINFO)[2]
-            return "UTC" if name in ("Etc/UTC", "UCT", "Zulu", "Universal") else name
-    return "UTC"

@@ -25,7 +25,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from vibeworkbench.errors import Unavailable
@@ -271,9 +270,11 @@ class Spool:
 
     def _frames(self, start: int, position: int, end: int) -> Iterator[tuple[int, Frame, int]]:
         """The undamaged frames of the file that begins at ``start``, from ``position`` up to ``end``."""
-        with self._path(start).open("rb") as file, mmap(file.fileno(), end - start, access=ACCESS_READ) as content:
-            for begin, frame, stop in frames_in(content, position - start):
-                yield start + begin, frame, start + stop
+        with self._path(start).open("rb") as file:
+            file.seek(position - start)
+            content = file.read(end - position)
+        for begin, frame, stop in frames_in(content):
+            yield position + begin, frame, position + stop
 
     def skip_to(self, position: int) -> None:
         """What comes next stands at ``position`` or later: the warehouse has what was before."""
