@@ -1,4 +1,4 @@
-"""Shells of ttyd. The server is a stand-in of the tests that speaks ttyd's protocol in front of real shells."""
+"""Shells of ttyd: of a stand-in that speaks its protocol in front of real shells, and of the program where it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.terminals.upstreams.conformance import Conformance, Dialogue, Subject
+from tests.terminals.upstreams.ttyd_program import TTYD, TtydProgram
 from tests.terminals.upstreams.ttyd_server import TtydServer
-from vibeworkbench.errors import NotAllowed, NotFound
+from vibeworkbench.errors import NotAllowed, NotFound, Unavailable
 from vibeworkbench.settings import Settings
 from vibeworkbench.terminals.model import Exit, Seen, Size
 from vibeworkbench.terminals.upstreams import Place
@@ -19,17 +20,26 @@ CREDENTIAL = "someone:pass word"
 
 
 @pytest.fixture
-async def ttyd(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TtydServer]:
+def kind() -> type[TtydServer | TtydProgram]:
+    """The stand-in, which can be looked into."""
+    return TtydServer
+
+
+BOTH = pytest.mark.parametrize("kind", [TtydServer, TtydProgram] if TTYD else [TtydServer])
+
+
+@pytest.fixture
+async def ttyd(monkeypatch: pytest.MonkeyPatch, kind: type) -> AsyncIterator[TtydServer | TtydProgram]:
     """A running one that asks for a password."""
     monkeypatch.setenv("TTYD_CREDENTIAL", CREDENTIAL)
-    server = TtydServer(CREDENTIAL)
+    server = kind(CREDENTIAL)
     await server.start()
     yield server
     await server.stop()
 
 
 @pytest.fixture
-def make(ttyd: TtydServer, tmp_path: Path) -> Callable[..., WebsocketUpstream]:
+def make(ttyd: TtydServer | TtydProgram, tmp_path: Path) -> Callable[..., WebsocketUpstream]:
     """An upstream of a new terminal."""
 
     def make(path: str = "ws", protocol: str = "auto", token_env: str = "TTYD_CREDENTIAL") -> WebsocketUpstream:
@@ -40,11 +50,12 @@ def make(ttyd: TtydServer, tmp_path: Path) -> Callable[..., WebsocketUpstream]:
 
 
 @pytest.fixture
-def subject(make: Callable[..., WebsocketUpstream], tmp_path: Path) -> Subject:
+def subject(make: Callable[..., WebsocketUpstream], tmp_path: Path, kind: type) -> Subject:
     """Shells of ttyd."""
-    return Subject(make, tmp_path, tells_exit=False)
+    return Subject(make, tmp_path, tells_exit=False, ends_jobs=kind is TtydServer, gives_up=kind is TtydProgram)
 
 
+@BOTH
 class TestTtyd(Conformance):
     """What every upstream does."""
 
@@ -56,6 +67,7 @@ async def connected(upstream: WebsocketUpstream) -> Dialogue:
     return dialogue
 
 
+@BOTH
 @pytest.mark.parametrize(("path", "protocol"), [("", "auto"), ("ws", "auto"), ("", "ttyd"), ("ws", "ttyd")])
 async def test_root_and_socket_are_both_addresses(make, path, protocol):
     """Whichever way it is said, it is found out that a ttyd is there, and that nothing holds it back."""
@@ -74,6 +86,7 @@ async def test_the_credential_stands_in_headers_and_in_the_first_message_only(tt
     await shell.end()
 
 
+@BOTH
 async def test_without_the_credential_the_reason_says_what_to_do(make):
     """Asking again would be in vain."""
     with pytest.raises(NotAllowed, match="tokenEnv"):
@@ -95,6 +108,7 @@ async def test_a_lost_connection_is_a_lost_shell(ttyd, make):
     await shell.end()
 
 
+@BOTH
 async def test_a_shell_of_a_workbench_that_ended_is_not_replaced_in_silence(make):
     """It is said that the shell is gone."""
     with pytest.raises(NotFound, match="keeps none"):
@@ -107,4 +121,29 @@ async def test_a_good_end_has_the_code_0(make):
     await shell.say("exit 0")
     await shell.rest()
     assert shell.connection.exit == Exit(0)
+    await shell.end()
+
+
+@BOTH
+async def test_an_end_without_a_farewell_is_an_end(ttyd, make):
+    """A program that ended is not run again, though ttyd only hangs up where newer libraries are below it."""
+    ttyd.says_farewell = False
+    shell = await connected(make())
+    await shell.say("exit 3")
+    await shell.rest()
+    assert shell.connection.exit.code is None
+    assert "hung up" in shell.connection.exit.reason
+    await shell.end()
+
+
+async def test_a_ttyd_that_is_gone_has_not_ended_the_program(ttyd, make):
+    """It may come back; until then the connection is a broken one."""
+    upstream = make()
+    shell = await connected(upstream)
+    await shell.prepare()
+    await ttyd.vanish()
+    await shell.rest()
+    assert shell.connection.exit is None
+    with pytest.raises(Unavailable):
+        await upstream.connect(Size(), shell.seen())
     await shell.end()

@@ -10,6 +10,8 @@ import base64
 import contextlib
 import http
 import json
+import socket
+import struct
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -28,10 +30,12 @@ class TtydServer:
 
     Args:
         credential: ``name:password``; empty asks for none.
+        says_farewell: Whether the end of a program closes with a code, or only hangs up.
     """
 
-    def __init__(self, credential: str = "") -> None:
+    def __init__(self, credential: str = "", *, says_farewell: bool = True) -> None:
         self.credential = credential
+        self.says_farewell = says_farewell
         self.token = base64.b64encode(credential.encode()).decode() if credential else ""
         self.asked: list[Request] = []
         self._serving: set[asyncio.Task[Any]] = set()
@@ -62,7 +66,16 @@ class TtydServer:
     async def cut(self) -> None:
         """Every connection breaks, and so its shell ends."""
         for connection in list(self._server.connections):
+            line = connection.transport.get_extra_info("socket")
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
             connection.transport.abort()
+        await asyncio.wait_for(asyncio.gather(*self._serving), PATIENCE_S)
+
+    async def vanish(self) -> None:
+        """As a process that is killed: the kernel ends its connections in order, and nothing listens any more."""
+        self._server.close(close_connections=False)
+        for connection in list(self._server.connections):
+            connection.transport.close()
         await asyncio.wait_for(asyncio.gather(*self._serving), PATIENCE_S)
 
     def _http(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -124,6 +137,10 @@ class TtydServer:
         try:
             while data := await shell.read():
                 await connection.send(b"0" + data)
-            await connection.close(1011 if await shell.ended() else 1000)
+            code = 1011 if await shell.ended() else 1000
+            if self.says_farewell:
+                await connection.close(code)
+            else:
+                connection.transport.close()
         except ConnectionClosed:
             return

@@ -40,6 +40,7 @@ PAUSED_S = 1.0
 CLOSE_S = 1.0
 """How long the other side may take to close a connection that has ended."""
 TOO_BIG = 1009
+BROKEN = 1006
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -67,6 +68,13 @@ USUAL = Limits()
 
 class _Ending(ClientConnection):
     """Waits for the other side's farewell no longer than for any close: whoever reads would wait for it."""
+
+    hung_up = False
+
+    def eof_received(self) -> None:
+        """The other side sends nothing more."""
+        self.hung_up = True
+        super().eof_received()
 
     def data_received(self, data: bytes) -> None:
         """The bytes were taken; where they end it, the connection ends."""
@@ -187,11 +195,16 @@ class Peer:
         self._waits_since: float | None = None
         self._silent_since: float | None = None
         self.subprotocol: str | None = connection.subprotocol
-        self.close_code = 1006
+        self.close_code = BROKEN
         self.close_reason = ""
         self.is_overfull = False
         _keep_alive(connection)
         self._beat = asyncio.create_task(self._keep_alive())
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the upstream itself ended the connection, in order, but without a farewell."""
+        return self.close_code == BROKEN and isinstance(self._connection, _Ending) and self._connection.hung_up
 
     async def receive(self) -> str | bytes | None:
         """The next message; ``None`` at the end."""

@@ -3,13 +3,16 @@
 A lost connection is a lost shell, so each connection is an epoch of its own. PAUSE is not used: ttyd forgets it while a
 buffer is on its way, and a program would go on all the same; so it is always read.
 
-Source: ttyd 1.7, ``src/protocol.c`` and ``src/http.c``.
+ttyd means to close with 1000 or 1011 when its program ends; built with newer libraries it only hangs up. That is an
+end, too, as long as ttyd is there: connecting again would run the program again, and nobody asked for that.
+
+Source: ttyd 1.7, ``src/protocol.c`` and ``src/http.c``; 1.7.7 of Debian as it was seen on the wire.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -53,6 +56,7 @@ class TtydConnection:
     Args:
         peer: The open WebSocket.
         blame: Told what makes it vain to connect again.
+        is_there: Whether ttyd itself still answers.
         shell: Which shell this is.
 
     Attributes:
@@ -62,6 +66,7 @@ class TtydConnection:
 
     peer: Peer
     blame: Callable[[WorkbenchError], None]
+    is_there: Callable[[], Awaitable[bool]]
     shell: str
     offset: int = 0
     exit: Exit | None = None
@@ -83,7 +88,7 @@ class TtydConnection:
         while not self._waiting:
             message = await self.peer.receive()
             if message is None:
-                self._ended()
+                await self._ended()
                 return b""
             if isinstance(message, str):
                 self.blame(UpstreamFailed("What the upstream sends is not what ttyd sends."))
@@ -93,13 +98,15 @@ class TtydConnection:
         piece, self._waiting = bytes(self._waiting[:READ_BYTES]), self._waiting[READ_BYTES:]
         return piece
 
-    def _ended(self) -> None:
+    async def _ended(self) -> None:
         if self.peer.is_overfull:
             self.blame(self.peer.ending())
         elif self.peer.close_code == _NORMAL:
             self.exit = Exit(0)
         elif self.peer.close_code == _FAILED:
             self.exit = Exit(None, "ttyd says that the program failed, and not how.")
+        elif self.peer.hung_up and await self.is_there():
+            self.exit = Exit(None, "ttyd hung up; it does so when the program has ended, and does not say how.")
         elif not isinstance(error := self.peer.ending(), Unavailable):
             self.blame(error)
 

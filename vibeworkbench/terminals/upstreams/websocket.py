@@ -153,7 +153,7 @@ class WebsocketUpstream:
             if self._protocol == OWN:
                 raise UpstreamFailed(f"What answers at the upstream's address does not speak {own.SUBPROTOCOL}.")
             if peer.subprotocol == ttyd.SUBPROTOCOL:
-                return await self._ttyd_shell(peer, "", size, seen)
+                return await self._ttyd_shell(peer, "", headers, size, seen)
             return await self._terminado_shell(peer, self._terminado_of(peer, "", ""), size, seen, is_new=False)
 
     # Jupyter
@@ -190,21 +190,36 @@ class WebsocketUpstream:
     # ttyd
 
     async def _ttyd(self, headers: Mapping[str, str], size: Size, seen: Seen | None) -> Connection:
-        address = self._address
-        path = address.path if address.path.endswith(f"/{TTYD_SOCKET}") else address.root + TTYD_SOCKET
-        token_url = address.http(path.removesuffix(TTYD_SOCKET) + TTYD_TOKEN)
-        token = await auth_token(token_url, headers, self._tls, self.limits.answer_s)
-        peer = await self._opened(address.socket(path), headers, [ttyd.SUBPROTOCOL])
+        token = await self._ttyd_token(headers)
+        peer = await self._opened(self._address.socket(self._ttyd_path()), headers, [ttyd.SUBPROTOCOL])
         async with _closed_on_failure(peer):
             if peer.subprotocol != ttyd.SUBPROTOCOL:
                 raise UpstreamFailed("What answers at the upstream's address is no ttyd.")
-            return await self._ttyd_shell(peer, token or "", size, seen)
+            return await self._ttyd_shell(peer, token or "", headers, size, seen)
 
-    async def _ttyd_shell(self, peer: Peer, token: str, size: Size, seen: Seen | None) -> Connection:
+    def _ttyd_path(self) -> str:
+        address = self._address
+        return address.path if address.path.endswith(f"/{TTYD_SOCKET}") else address.root + TTYD_SOCKET
+
+    async def _ttyd_token(self, headers: Mapping[str, str]) -> str | None:
+        url = self._address.http(self._ttyd_path().removesuffix(TTYD_SOCKET) + TTYD_TOKEN)
+        return await auth_token(url, headers, self._tls, self.limits.answer_s)
+
+    async def _ttyd_shell(
+        self, peer: Peer, token: str, headers: Mapping[str, str], size: Size, seen: Seen | None
+    ) -> Connection:
         self.lasting = False
         if seen is not None and not self._has_connected:
             raise NotFound("The shell has ended with the connection to its ttyd, which keeps none.")
-        connection = TtydConnection(peer=peer, blame=self._blame, shell=f"{TTYD}:{secrets.token_hex(8)}")  # noqa: S604 - a name
+
+        async def is_there() -> bool:
+            try:
+                return await self._ttyd_token(headers) is not None
+            except WorkbenchError:
+                return False
+
+        shell = f"{TTYD}:{secrets.token_hex(8)}"
+        connection = TtydConnection(peer=peer, blame=self._blame, is_there=is_there, shell=shell)
         await connection.begin(size, token)
         return connection
 
