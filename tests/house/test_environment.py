@@ -18,6 +18,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DEPENDENCIES = {Requirement(line).name: Requirement(line) for line in PROJECT["project"]["dependencies"]}
+EXTRAS = {
+    Requirement(line).name: Requirement(line)
+    for lines in PROJECT["project"]["optional-dependencies"].values()
+    for line in lines
+}
 DEVELOPMENT = [Requirement(line) for line in PROJECT["dependency-groups"]["dev"]]
 NEEDED_BY_NAME_ONLY = {"ipykernel", "ipywidgets", "jupyterlab", "voila"}
 """Dependencies that no file has to import: the programs the workbench is a part of, and what notebooks lay out with."""
@@ -85,7 +90,13 @@ def test_every_import_is_a_declared_dependency() -> None:
     distributions = packages_distributions()
     foreign = set(imported()) - set(sys.stdlib_module_names) - {"vibeworkbench"}
     owners = {name: {canonicalize_name(each) for each in distributions.get(name, [name])} for name in foreign}
-    assert {name for name, of in owners.items() if not of & set(DEPENDENCIES)} == set()
+    assert {name for name, of in owners.items() if not of & {*DEPENDENCIES, *EXTRAS}} == set()
+
+
+def test_extras_are_installed_for_the_tests() -> None:
+    """What users may install besides is tested, in the same versions."""
+    tested = {each.name: each.specifier for each in DEVELOPMENT}
+    assert {name: tested.get(name) for name in EXTRAS} == {name: each.specifier for name, each in EXTRAS.items()}
 
 
 def test_every_declared_dependency_is_imported() -> None:

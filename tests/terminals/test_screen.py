@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Ring
 from vibeworkbench.terminals.screen.ground import broken_tail, ground_cut
 from vibeworkbench.terminals.screen.modes import Modes
@@ -23,6 +24,7 @@ PARTS = st.sampled_from(
         *(b"\x1b]8;;https://example.org\x1b\\", b"\x1b[?1;2004h", b"\x1b[>4;2m", b"\x1b[>4m"),
     ]
 )
+USUAL = Size()
 STREAM = st.lists(PARTS, max_size=40).map(b"".join)
 
 
@@ -191,12 +193,12 @@ def test_keys_are_no_answers(typed: bytes) -> None:
     assert not is_answer(typed)
 
 
-def screen_of(output: bytes) -> tuple[Ring, Screen]:
-    """A screen that followed the output as a room's does."""
+def screen_of(output: bytes, size: Size = USUAL, piece_bytes: int = 50_000) -> tuple[Ring, Screen]:
+    """A screen that followed the output as a room's does, in pieces of a second each."""
     ring = Ring(2**22)
-    screen = Screen(ring)
-    for number, start in enumerate(range(0, len(output), 50_000)):
-        ring.append([output[start : start + 50_000]])
+    screen = Screen(ring, size)
+    for number, start in enumerate(range(0, len(output), piece_bytes)):
+        ring.append([output[start : start + piece_bytes]])
         screen.follow(ring.head, float(number))
     return ring, screen
 

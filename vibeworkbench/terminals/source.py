@@ -55,7 +55,7 @@ class Source:
         self.exit: Exit | None = None
         self.changed: Callable[[], None] = lambda: None
         self.renewed: Callable[[Viewer], None] = lambda viewer: None
-        self.stream = Stream(recording, settings.ring_bytes, self._grown)
+        self.stream = Stream(recording, settings.ring_bytes, size, self._grown)
         self.keyboard = Keyboard(settings.input_bytes)
         self.gate = Gate(
             holds_back=upstream.holds_back,
@@ -108,7 +108,8 @@ class Source:
         if size == self.size:
             return
         self.size = size
-        self.stream.screen.resized()
+        self.stream.flush()
+        self.stream.screen.resized(size, self.stream.stop)
         self._recording.resized(size)
         self._audience.tell(notices.size(size, owner))
         self._line.resized()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from vibeworkbench.terminals.model import Seen
+from vibeworkbench.terminals.model import Seen, Size
 from vibeworkbench.terminals.recordings import Recording
 from vibeworkbench.terminals.ring import CHUNK_BYTES, Ring
 from vibeworkbench.terminals.screen.snapshot import Screen
@@ -26,6 +26,7 @@ class Stream:
     Args:
         recording: Where it is recorded.
         ring_bytes: How much is kept in memory.
+        size: Of the screen at first.
         grown: Called when there is more to see.
 
     Attributes:
@@ -34,10 +35,10 @@ class Stream:
         screen: What a late viewer gets.
     """
 
-    def __init__(self, recording: Recording, ring_bytes: int, grown: Callable[[], None]) -> None:
+    def __init__(self, recording: Recording, ring_bytes: int, size: Size, grown: Callable[[], None]) -> None:
         self.epoch = ""
         self.ring = Ring(max(ring_bytes, LEAST_BYTES))
-        self.screen = Screen(self.ring)
+        self.screen = Screen(self.ring, size)
         self._recording = recording
         self._grown = grown
         self._loop = asyncio.get_running_loop()

@@ -1,10 +1,12 @@
-"""What a late viewer gets: the end of the output, and the modes in which it was said. Pure."""
+"""What a late viewer gets: the end of the output, the modes in which it was said, and the screen where it is drawn."""
 
 from __future__ import annotations
 
 import re
 
+from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Chunk, Ring
+from vibeworkbench.terminals.screen.drawing import Drawing, can_draw
 from vibeworkbench.terminals.screen.modes import Modes
 from vibeworkbench.terminals.screen.queries import without_questions
 
@@ -22,6 +24,8 @@ PAINT_BYTES = 32_768
 """How far back the colours at the beginning are looked for."""
 PAINTS = 16
 """Most sequences of colours that are repeated."""
+MOST_BYTES = 100_000
+"""A snapshot is no larger."""
 RESET = b"\x1bc"
 
 _PAINT = re.compile(rb"\x1b\[([\d;:]*)m")
@@ -32,10 +36,12 @@ class Screen:
 
     Args:
         ring: The output.
+        size: At first.
     """
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, size: Size = Size()) -> None:  # noqa: B008 - a frozen value
         self._ring = ring
+        self._drawing = Drawing(ring, size, self._ending) if can_draw() else None
         self.restart()
 
     def restart(self) -> None:
@@ -44,10 +50,14 @@ class Screen:
         self._fed = self._ring.head
         self._followed_at = float("-inf")
         self._last: tuple[int, Chunk] | None = None
+        if self._drawing is not None:
+            self._drawing.restart()
 
-    def resized(self) -> None:
-        """The screen got another size."""
+    def resized(self, size: Size, stop: int) -> None:
+        """The screen got another size, and shows what was said before ``stop``."""
         self._modes.resized()
+        if self._drawing is not None:
+            self._drawing.resized(size, stop)
 
     def follow(self, stop: int, now: float) -> None:
         """The modes are known as far as no snapshot at ``stop`` or later reaches back; called as the ring grows.
@@ -59,6 +69,8 @@ class Screen:
         if stop - self._fed >= TAIL_BYTES + BATCH_BYTES:
             self._feed(stop - TAIL_BYTES, hurried=now - self._followed_at < FLOOD_S)
             self._followed_at = now
+        if self._drawing is not None and not self._is_short(stop):
+            self._drawing.follow(stop, now)
 
     def snapshot(self, stop: int) -> Chunk:
         """What leads a terminal that was just reset to the screen as it was at ``stop``.
@@ -74,15 +86,27 @@ class Screen:
         return self._last[1]
 
     def _snapshot(self, stop: int) -> Chunk:
+        shown = self._ending(stop)
+        drawn = None if self._drawing is None or self._is_short(stop) else self._drawing.shown(stop)
+        if drawn is not None and len(shown) + len(drawn) <= min(MOST_BYTES, stop):
+            shown += drawn
+        return Chunk(stop - len(shown), (shown,))
+
+    def _is_short(self, stop: int) -> bool:
+        """Whether a terminal that reads all from the beginning is told no more than it must be."""
+        return self._ring.base == 0 and stop <= WHOLE_BYTES
+
+    def _ending(self, stop: int) -> bytes:
+        """The output's end, after what must be said before it."""
         start, before = self._begin(stop)
         shown = without_questions(self._ring.read(start, stop))
         if len(before) + len(shown) > stop:  # it cannot be counted back beyond the beginning
             before = b""
-        return Chunk(stop - len(before) - len(shown), (before, shown))
+        return before + shown
 
     def _begin(self, stop: int) -> tuple[int, bytes]:
         """Where the output is shown from, and what must be said before it."""
-        if self._ring.base == 0 and stop <= WHOLE_BYTES:
+        if self._is_short(stop):
             return 0, b""
         self._feed(stop - TAIL_BYTES)
         start = min(self._fed - len(self._modes.rest), stop)

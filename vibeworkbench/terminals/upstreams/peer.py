@@ -41,6 +41,8 @@ CLOSE_S = 1.0
 """How long the other side may take to close a connection that has ended."""
 TOO_BIG = 1009
 BROKEN = 1006
+_BETWEEN_FRAMES = "unexpected end of stream"
+"""How websockets says that a connection without a farewell ended where a frame might have begun."""
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -72,9 +74,9 @@ class _Ending(ClientConnection):
     hung_up = False
 
     def eof_received(self) -> None:
-        """The other side sends nothing more."""
-        self.hung_up = True
+        """The other side sends nothing more; whether it stopped between two frames is known."""
         super().eof_received()
+        self.hung_up = str(self.protocol.parser_exc) == _BETWEEN_FRAMES
 
     def data_received(self, data: bytes) -> None:
         """The bytes were taken; where they end it, the connection ends."""
