@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from tests.terminals.test_screen import STREAM, screen_of
 from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Ring
-from vibeworkbench.terminals.screen.snapshot import Screen
+from vibeworkbench.terminals.screen.drawing import MOST_S, SHARE, Drawing
 
 SIZE = Size(12, 60)
 FRAME = b"$ monitor\r\n\x1b[?1049h\x1b[?25l" + b"".join(
@@ -49,6 +50,11 @@ def seen(terminal: Vt) -> tuple[list[str], object, bool]:
     return [repr(line) for line in terminal.view()], where, terminal.cursor_key_app_mode
 
 
+def batched(output: bytes, size: int) -> list[bytes]:
+    """The output in pieces."""
+    return [output[start : start + size] for start in range(0, len(output), size)]
+
+
 def test_what_was_painted_long_ago_is_seen() -> None:
     """A frame is painted once, and one number of it changes for a long time."""
     ring, screen = screen_of(FRAME + CHANGES, SIZE, 2_000)
@@ -63,7 +69,7 @@ def test_what_was_painted_long_ago_is_seen() -> None:
 def test_what_scrolled_away_is_there() -> None:
     """The end of the output stands before the screen, for whoever scrolls back."""
     lines = b"".join(b"line %06d\r\n" % number for number in range(20_000))
-    ring, screen = screen_of(lines + b"\x1b[1;1Htop", SIZE)
+    ring, screen = screen_of(lines + b"\x1b[1;1Htop", SIZE, 2_000)
     snapshot = screen.snapshot(ring.head).data
     assert b"line 019000\r\n" in snapshot
     assert seen(fed(snapshot)) == seen(fed(lines, b"\x1b[1;1Htop"))
@@ -73,7 +79,7 @@ def test_what_scrolled_away_is_there() -> None:
 def test_a_viewer_who_comes_late_sees_what_the_others_see(before: bytes, after: bytes) -> None:
     """Wherever it comes in, and whatever follows."""
     output = FRAME + CHANGES[:100_000] + before
-    ring, screen = screen_of(output, SIZE)
+    ring, screen = screen_of(output, SIZE, 5_000)
     assert seen(fed(screen.snapshot(ring.head).data, after)) == seen(fed(output, after))
 
 
@@ -82,7 +88,7 @@ def test_a_cut_in_a_sequence_or_a_character_is_none(stream: bytes, drawn: st.Dat
     """What follows the snapshot goes on where the output was cut."""
     cut = drawn.draw(st.integers(0, len(stream)))
     output = FRAME + CHANGES[:100_000] + stream[:cut]
-    ring, screen = screen_of(output, SIZE)
+    ring, screen = screen_of(output, SIZE, 5_000)
     assert seen(fed(screen.snapshot(ring.head).data + stream[cut:])) == seen(fed(output + stream[cut:]))
 
 
@@ -95,30 +101,31 @@ def test_whatever_a_program_writes_can_be_drawn(noise: bytes) -> None:
     assert len(snapshot) <= 100_000
 
 
-def test_a_flood_is_drawn_at_its_end() -> None:
-    """What nobody could read is not drawn; what stands there afterwards is, and all that follows."""
+def test_a_flood_is_left_out() -> None:
+    """Drawing takes its share and no more; what is shown after a flood is drawn, and all that follows."""
     ring = Ring(2**22)
-    screen = Screen(ring, SIZE)
     flood = b"".join(b"line %06d\r\n" % number for number in range(400_000))
+    spent = itertools.count(0, 0.001)
+    drawing = Drawing(ring, SIZE, lambda stop: (stop - 10_000, b"\x1bc"), lambda: next(spent))
     for start in range(0, len(flood), 60_000):
         ring.append([flood[start : start + 60_000]])
-        screen.follow(ring.head, start / 40e6)
-    assert screen._drawing._drawn < len(flood) - 1_000_000
-    assert seen(fed(screen.snapshot(ring.head).data)) == seen(fed(flood[-10_000:]))
-    ring.append([FRAME])
-    screen.follow(ring.head, 60.0)
-    ring.append([CHANGES[:150_000]])
-    screen.follow(ring.head, 61.0)
-    assert seen(fed(screen.snapshot(ring.head).data)) == seen(fed(flood[-10_000:] + FRAME + CHANGES[:150_000]))
+        drawing.follow(ring.head, start / 40e6)
+    assert next(spent) < 2 * MOST_S + 2 * SHARE * len(flood) / 40e6
+    assert drawing.shown(ring.head) is None
+    for number, piece in enumerate((b"\r\n", FRAME, *batched(CHANGES[:150_000], 2_000))):
+        ring.append([piece])
+        drawing.follow(ring.head, 60.0 + number)
+    assert seen(fed(drawing.shown(ring.head))) == seen(fed(flood[-10_000:] + b"\r\n" + FRAME + CHANGES[:150_000]))
 
 
 def test_a_screen_of_another_size() -> None:
     """What was painted before a change of size stands where the emulator leaves it."""
-    ring, screen = screen_of(FRAME + CHANGES, SIZE)
+    ring, screen = screen_of(FRAME + CHANGES, SIZE, 2_000)
     screen.resized(Size(20, 100), ring.head)
     wide = b"\x1b[20;90Hcorner" + CHANGES[:150_000]
-    ring.append([wide])
-    screen.follow(ring.head, 1_000.0)
+    for number, piece in enumerate(batched(wide, 2_000)):
+        ring.append([piece])
+        screen.follow(ring.head, 1_000.0 + number)
     terminal = fed(FRAME + CHANGES)
     terminal.resize(100, 20)
     terminal.feed_str(wide.decode())
@@ -127,7 +134,7 @@ def test_a_screen_of_another_size() -> None:
 
 def test_a_held_screen_is_that_of_where_it_is_held() -> None:
     """What came since is not in it."""
-    ring, screen = screen_of(FRAME + CHANGES, SIZE)
+    ring, screen = screen_of(FRAME + CHANGES, SIZE, 2_000)
     stop = ring.head
     ring.append([b"\x1b[1;1Hlater"])
     snapshot = screen.snapshot(stop)
@@ -146,7 +153,7 @@ def test_a_screen_too_large_to_be_dumped_is_shown_by_its_end() -> None:
 @pytest.mark.parametrize("sequence", [b"\x1b[38:2:1:2:3m", b"\x1b[38;5;200m", b"\x1b[1;4;7;9m", b"\x1b[48;2;9;8;7m"])
 def test_colours_are_told_as_every_terminal_knows_them(sequence: bytes) -> None:
     """No eight-bit controls, no colons."""
-    ring, screen = screen_of(FRAME + CHANGES + b"\x1b[3;3H" + sequence + b"38:2:1 text", SIZE)
+    ring, screen = screen_of(FRAME + CHANGES + b"\x1b[3;3H" + sequence + b"38:2:1 text", SIZE, 2_000)
     data = screen.snapshot(ring.head).data
     drawn = data.rpartition(b"\x1b[H\x1b[2J")[2]
     assert "\x9b" not in drawn.decode()

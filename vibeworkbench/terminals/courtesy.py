@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 TYPED_S = 1.0
 """Somebody types as long as their last key is no longer ago."""
-PACE_BYTES_S = 8_000_000.0
-"""What a server reads beside people's keys without letting them feel it, with one viewer."""
-LEAST_REST_S = 0.002
-"""Shorter rests are saved up: what people read is no flood."""
+PACE_BYTES_S = 1_000_000.0
+"""What a server reads of all floods together beside people's keys, without letting them feel it: programs take far more
+of a processor for what they print than we do."""
+LEAST_REST_S = 0.02
+"""Shorter rests are saved up, and forgotten where nothing follows: what people read is no flood."""
 
 
 class Courtesy:
@@ -21,7 +22,7 @@ class Courtesy:
 
     Args:
         now: Seconds of a clock that never goes back.
-        pace_bytes_s: So much of a terminal is read in a second while somebody types in another.
+        pace_bytes_s: So much of all floods is read in a second while somebody types elsewhere.
     """
 
     def __init__(self, now: Callable[[], float], pace_bytes_s: float = PACE_BYTES_S) -> None:
@@ -29,6 +30,7 @@ class Courtesy:
         self.pace_bytes_s = pace_bytes_s
         self._last: tuple[Manners | None, float] = (None, float("-inf"))
         self._other = float("-inf")
+        self._rests: dict[Manners, float] = {}
 
     def of_one(self) -> Manners:
         """What one terminal shows of it."""
@@ -46,6 +48,13 @@ class Courtesy:
         last, at = self._last
         return self.now() - (self._other if last is than else at) < TYPED_S
 
+    def floods(self, one: Manners) -> int:
+        """How many terminals share the pace, now that this one is among them."""
+        now = self.now()
+        self._rests = {each: at for each, at in self._rests.items() if now - at < TYPED_S}
+        self._rests[one] = now
+        return len(self._rests)
+
 
 class Manners:
     """How one terminal behaves towards the others.
@@ -57,18 +66,22 @@ class Manners:
     def __init__(self, courtesy: Courtesy) -> None:
         self._courtesy = courtesy
         self._owed_s = 0.0
+        self._owed_at = self._interrupted_at = float("-inf")
 
     def typed(self) -> None:
         """Somebody typed in it."""
         self._courtesy.typed(self)
 
+    def interrupted(self) -> None:
+        """Somebody wants what runs in it to end, and sees that it did when all it said before was read."""
+        self._interrupted_at = self._courtesy.now()
+
     def rest_s(self, count: int) -> float:
         """Seconds for which it is not read now that so many bytes were."""
-        if not self._courtesy.is_typed_elsewhere(self):
+        courtesy, now = self._courtesy, self._courtesy.now()
+        if now - self._interrupted_at < TYPED_S or not courtesy.is_typed_elsewhere(self):
             self._owed_s = 0.0
             return 0.0
-        self._owed_s += count / self._courtesy.pace_bytes_s
-        if self._owed_s < LEAST_REST_S:
-            return 0.0
-        rest_s, self._owed_s = self._owed_s, 0.0
-        return rest_s
+        self._owed_s = max(0.0, self._owed_s - (now - self._owed_at)) + count / courtesy.pace_bytes_s
+        self._owed_at = now
+        return self._owed_s * courtesy.floods(self) if self._owed_s >= LEAST_REST_S else 0.0

@@ -288,6 +288,7 @@ class TerminalRoom:
         self._manners.typed()
         self._steering.types(viewer, right)
         if INTERRUPT in data:
+            self._manners.interrupted()
             for other in list(self.viewers.values()):  # what came before is of no interest to who is behind
                 other.jump()
 

@@ -1,7 +1,7 @@
 """The screen as an emulator draws it, where one is installed: ``pip install 'vibeworkbench[screen]'``.
 
 The end of the output alone shows nothing of what a program painted long before it and has not painted since: a frame, a
-heading, most of a table of which a few cells change. What is shown faster than anybody could read is not drawn.
+heading, most of a table of which a few cells change. What comes faster than it could be read is left out.
 
 Source: asciinema/avt, whose dump is the shortest output that leads a new terminal to the same screen.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+import time
 from collections.abc import Callable
 
 from vibeworkbench.terminals.model import Size
@@ -21,12 +22,14 @@ try:
 except ImportError:  # the extra is not installed
     avt = None  # type: ignore[assignment]
 
-BEHIND_BYTES = 262_144
-"""Who is further behind draws what is shown now, and not what was before it."""
-QUIET_S = 0.05
-"""After so long without output a program is waiting, or people are to read what it says."""
-DRAW_BYTES_S = 1_000_000.0
-"""So much is drawn in a second: a few hundredths of a processor."""
+BEHIND_BYTES = 65_536
+"""Who is further behind goes on with what is shown now, and leaves out what was before it."""
+SLICE_BYTES = 4_096
+"""So much is drawn at a time: a millisecond of the slowest there is, short lines that scroll."""
+SHARE = 0.01
+"""Of a processor, for drawing what nobody asked for yet."""
+MOST_S = 0.004
+"""Time for drawing is saved up to so much."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,21 +53,29 @@ class Drawing:
     Args:
         ring: The output.
         size: Of the screen.
-        ending: What leads a new terminal to nearly the screen as it was at an absolute offset.
+        begin: Where the output is to be read from by whoever sees the screen at an absolute offset, and what before it.
+        spent_s: Seconds of a processor that this thread has had.
     """
 
-    def __init__(self, ring: Ring, size: Size, ending: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        ring: Ring,
+        size: Size,
+        begin: Callable[[int], tuple[int, bytes]],
+        spent_s: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._ring = ring
         self._size = size
-        self._ending = ending
-        self._allowed_bytes = float(BEHIND_BYTES)
+        self._begin = begin
+        self._spent_s = spent_s
+        self._allowed_s = MOST_S
         self._followed_at = 0.0
-        self._is_sound = True
         self.restart()
 
     def restart(self) -> None:
         """The screen is a new one, from the ring's head on."""
         self._drawn = self._ring.head
+        self._is_sound = True
         self._renew()
 
     def _renew(self) -> None:
@@ -72,28 +83,29 @@ class Drawing:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def follow(self, stop: int, now: float) -> None:
-        """What came is drawn; where it comes too fast, once it does no more.
+        """What came is drawn, as far as there is time for it.
 
         Args:
             stop: Absolute offset.
             now: Seconds of any clock.
         """
         passed_s, self._followed_at = max(0.0, now - self._followed_at), now
-        self._allowed_bytes = min(BEHIND_BYTES, self._allowed_bytes + passed_s * DRAW_BYTES_S)
-        behind = stop - self._drawn
-        if behind <= self._allowed_bytes or passed_s >= QUIET_S:
-            self._allowed_bytes -= min(behind, self._allowed_bytes)
-            self._draw(stop)
+        self._allowed_s = min(MOST_S, self._allowed_s + passed_s * SHARE)
+        if self._allowed_s > 0:
+            if self._is_far_from(stop):
+                self._jump(stop)
+            self._draw(stop, self._allowed_s)
 
     def resized(self, size: Size, stop: int) -> None:
         """The screen has another size from here on."""
-        self._draw(stop)
+        if not self._is_far_from(stop):
+            self._draw(stop)
         self._size = size
         self._guarded(lambda: self._emulator.resize(size.cols, size.rows))
 
     def shown(self, stop: int) -> bytes | None:
         """What makes any screen this one as it was at ``stop``; ``None`` where that is not known."""
-        if stop < self._drawn:
+        if stop < self._drawn or self._is_far_from(stop):
             return None
         self._draw(stop)
         dumped: list[str] = []
@@ -104,16 +116,25 @@ class Drawing:
         text = _COLOURS.sub(lambda found: found[0].replace(":", ";"), dumped[0].replace("\x9b", "\x1b["))
         return _BLANK + text.encode() + self._decoder.getstate()[0]
 
-    def _draw(self, stop: int) -> None:
-        start = self._drawn
-        if stop <= start:
-            return
-        self._drawn = stop
-        if start < self._ring.base or stop - start > BEHIND_BYTES:
-            self._renew()
-            data = self._ending(stop)
-        else:
-            data = self._ring.read(start, stop)
+    def _is_far_from(self, stop: int) -> bool:
+        return stop - self._drawn > BEHIND_BYTES or self._drawn < self._ring.base
+
+    def _jump(self, stop: int) -> None:
+        self._renew()
+        self._drawn, before = self._begin(stop)
+        self._feed(before)
+
+    def _draw(self, stop: int, most_s: float = float("inf")) -> None:
+        """As far as ``stop``, or as ``most_s`` lasts."""
+        began_s = spent_s = self._spent_s()
+        while self._drawn < stop and spent_s - began_s < most_s:
+            end = min(stop, self._drawn + SLICE_BYTES)
+            self._feed(self._ring.read(self._drawn, end))
+            self._drawn = end
+            spent_s = self._spent_s()
+        self._allowed_s -= spent_s - began_s
+
+    def _feed(self, data: bytes) -> None:
         text = self._decoder.decode(data)
         self._guarded(lambda: self._emulator.feed_str(text))
 

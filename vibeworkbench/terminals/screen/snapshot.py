@@ -41,7 +41,7 @@ class Screen:
 
     def __init__(self, ring: Ring, size: Size = Size()) -> None:  # noqa: B008 - a frozen value
         self._ring = ring
-        self._drawing = Drawing(ring, size, self._ending) if can_draw() else None
+        self._drawing = Drawing(ring, size, self._begin) if can_draw() else None
         self.restart()
 
     def restart(self) -> None:
@@ -69,7 +69,7 @@ class Screen:
         if stop - self._fed >= TAIL_BYTES + BATCH_BYTES:
             self._feed(stop - TAIL_BYTES, hurried=now - self._followed_at < FLOOD_S)
             self._followed_at = now
-        if self._drawing is not None and not self._is_short(stop):
+        if self._drawing is not None:
             self._drawing.follow(stop, now)
 
     def snapshot(self, stop: int) -> Chunk:
