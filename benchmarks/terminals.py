@@ -1,4 +1,4 @@
-"""bench terminals: one shell that many watch, beside jupyter_server with terminado, in one run."""
+"""bench terminals: one shell that many watch, beside jupyter_server with terminado and ttyd, in one run."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ STALLED_MB = 40
 SLOW_BYTES_PER_S = 2 * MB
 FLOOD_S = 5.0
 PASTE_BYTES = 200_000
+CPU_WANTED = (("32", 1.0, 0.147), ("8", 1.5, 0.188))
+"""Milliseconds, and their part of what terminado took on the machine that they were wished for on (6.8 and 8.0)."""
 CUTS = 10
 
 ABOUT = """\
@@ -27,7 +29,8 @@ Each figure is of one terminal with `/bin/sh`, in which a file of log lines is p
 meanwhile. Viewers are raw sockets in one process beside the server's; ours say what they have parsed every 384 kB, as
 panels do. CPU is that of the server and, of ours, of the process that holds the shell; shells and `cat` count for
 neither. MB are 1,000,000 bytes that the program wrote. Echo: 300 keys, one each 12 ms, into `cat > /dev/null`. Slow: a
-viewer who takes 2 MB/s while `yes` runs for 5 s, then Ctrl-C, until the prompt is there."""
+viewer who takes 2 MB/s while `yes` runs for 5 s, then Ctrl-C, until the prompt is there. ttyd, where it is installed,
+has a shell for each viewer: of it there is what one viewer sees. Ratios are ours to terminado's."""
 
 
 def measured(repeats: int = 3, *, full: bool = False, contenders: tuple[Contender, ...] = CONTENDERS) -> dict[str, Any]:
@@ -79,17 +82,20 @@ def _medians(runs: list[Any]) -> Any:
 
 
 def _one_run(contender: Contender, crowds: dict[int, int], files: dict[int, Path]) -> dict[str, Any]:
-    figures: dict[str, Any] = {"crowds": {}}
+    figures: dict[str, Any] = {"crowds": {}, "stalled": {}, "join": {}, **{name: {} for name in SINGLES}}
     with running(contender) as at:
         for viewers, size in crowds.items():
-            figures["crowds"][str(viewers)] = _cat(at, files[size], viewers)
+            if viewers == 1 or contender.is_shared:
+                figures["crowds"][str(viewers)] = _cat(at, files[size], viewers)
         figures["idle"] = _ms(at, "echo", door=at.door())
-        figures["stalled"] = _ms(at, "echo_beside_stalled", door=at.door(), file=str(files[20]))
-        figures["flood"] = _beside_flood(at)
-        figures["join"] = _join(at, files[20])
+        if contender.is_shared:
+            figures["stalled"] = _ms(at, "echo_beside_stalled", door=at.door(), file=str(files[20]))
+            figures["join"] = _join(at, files[20])
+        figures["flood"] = _beside_flood(at)  # the last: what floods goes on when nobody looks any more
     for name, act in SINGLES.items():
-        with running(contender) as at:
-            figures[name] = act(at, files)
+        if contender.is_shared or name in OF_ONE:
+            with running(contender) as at:
+                figures[name] = act(at, files)
     return figures
 
 
@@ -194,6 +200,8 @@ SINGLES: dict[str, Callable[[Running, dict[int, Path]], dict[str, Any]]] = {
     "cut": _cut,
 }
 """What has a server of its own, because it leaves something behind."""
+OF_ONE = frozenset({"interrupt", "paste"})
+"""What can be said of a terminal that only one sees."""
 
 
 def _reached(rows: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -203,8 +211,11 @@ def _reached(rows: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if peer is not None:
         ratio = crowds["32"]["mb_per_s"] / peer["crowds"]["32"]["mb_per_s"]
         yield _promise("MB/s of each of 32 viewers, recorded, against terminado", ratio, 3.0, "≥")
-    yield _promise("CPU ms for each MB and viewer, 32 viewers", crowds["32"]["cpu_ms"], 1.0, "≤")
-    yield _promise("CPU ms for each MB and viewer, 8 viewers", crowds["8"]["cpu_ms"], 1.5, "≤")
+    for viewers, wanted_ms, wanted in CPU_WANTED:
+        yield _promise(f"CPU ms for each MB and viewer, {viewers} viewers", crowds[viewers]["cpu_ms"], wanted_ms, "≤")
+        if peer is not None:
+            ratio = crowds[viewers]["cpu_ms"] / peer["crowds"][viewers]["cpu_ms"]
+            yield _promise(f"the same against terminado, {viewers} viewers", ratio, wanted, "≤")
     yield _promise("what a viewer who never reads costs, MB", ours["memory"]["grown_mb"], 12.0, "≤")
     yield _promise("Ctrl-C under flood, a viewer of 2 MB/s, s", ours["interrupt"]["seconds"], 1.0, "≤")
     if peer is not None:
@@ -250,7 +261,7 @@ def _other_lines(rows: dict[str, Any]) -> Iterator[str]:
     for what, path in FIGURES.items():
         values = [_at(row, path) for row in rows.values()]
         numbers = [value for value in values if value is not None]
-        ratio = f"{numbers[0] / numbers[1]:.2f}" if len(numbers) == 2 and numbers[1] else ""
+        ratio = f"{numbers[0] / numbers[1]:.2f}" if None not in values[:2] and len(numbers) > 1 and numbers[1] else ""
         yield f"| {what} | {' | '.join('' if value is None else f'{value:.4g}' for value in values)} | {ratio} |"
 
 

@@ -1,11 +1,14 @@
-"""The contenders of bench terminals: ours, and jupyter_server with terminado; each with a shell in a new terminal."""
+"""The contenders of bench terminals: ours, jupyter_server with terminado, ttyd; each with a shell in a new terminal."""
 
 from __future__ import annotations
 
 import json
 import secrets
+import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +20,7 @@ import psutil
 
 from benchmarks import servers
 from benchmarks.servers import HERE, Server, cpu_s_of, pss_bytes_of
-from benchmarks.terminals_wire import Door
+from benchmarks.terminals_wire import OURS, TERMINADO, TTYD, Door
 
 SHELL = ["/bin/sh"]
 SETTINGS = """
@@ -32,8 +35,18 @@ class Contender:
     """A server in the comparison."""
 
     name: str
-    is_ours: bool
+    protocol: str
     start: Callable[[], AbstractContextManager[Server]]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is ours."""
+        return self.protocol == OURS
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several may watch one terminal."""
+        return self.protocol != TTYD
 
 
 @contextmanager
@@ -46,10 +59,29 @@ def jupyter() -> Iterator[Server]:
         yield replace(server, token=token)
 
 
+@contextmanager
+def ttyd() -> Iterator[Server]:
+    """ttyd; it listens."""
+    with servers.started([sys.executable, "-m", "benchmarks.peers.ttyd"], cwd=HERE.parent) as server:
+        deadline = time.monotonic() + servers.START_LIMIT_S
+        while not _listens(server.port):
+            if time.monotonic() > deadline:
+                raise TimeoutError("ttyd did not begin to listen")
+            time.sleep(0.05)
+        yield server
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as line:
+        return line.connect_ex(("127.0.0.1", port)) == 0
+
+
 CONTENDERS = (
-    Contender("ours", True, lambda: servers.vibeworkbench(SETTINGS)),
-    Contender("jupyter_server + terminado", False, jupyter),
+    Contender("ours", OURS, lambda: servers.vibeworkbench(SETTINGS)),
+    Contender("jupyter_server + terminado", TERMINADO, jupyter),
+    *((Contender("ttyd", TTYD, ttyd),) if shutil.which("ttyd") else ()),
 )
+"""ttyd where it is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +93,8 @@ class Running:
 
     def door(self) -> Door:
         """A new terminal with a shell."""
+        if not self.contender.is_shared:
+            return Door(self.server.port, "", "/ws", TTYD)
         body = {"upstream": {"kind": "local", "command": SHELL}, "rows": 24, "cols": 80}
         path = "vibeworkbench/api/terminals" if self.contender.is_ours else "api/terminals"
         answer = httpx.post(
@@ -76,7 +110,7 @@ class Running:
             address = f"/vibeworkbench/parties/terminal-server/{made['terminalId']}"
         else:
             address = f"/terminals/websocket/{made['name']}"
-        return Door(self.server.port, self.server.token, address, self.contender.is_ours)
+        return Door(self.server.port, self.server.token, address, self.contender.protocol)
 
     def cpu_s(self) -> float:
         """CPU seconds of the server and of what holds its shells; the shells and what runs in them do not count."""

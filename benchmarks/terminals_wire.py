@@ -1,8 +1,8 @@
-"""A viewer of a terminal on a raw socket, in both protocols: what came is counted and summed without a look inside.
+"""A viewer of a terminal on a raw socket, in each protocol: what came is counted and summed without a look inside.
 
 A viewer sums what the program wrote between two marks. With ``room-terminal.v1`` that are the bytes themselves. Of
 terminado's JSON it takes the text as it stands in its frame, escapes included, which is the same for every viewer;
-one that is to know the bytes decodes it.
+one that is to know the bytes decodes it. ttyd has one byte before the program's, and a shell for each connection.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ BEGIN, END, READY = b"BEG#IN", b"E#ND", b"RE#ADY"
 ACK_BYTES = 384 << 10
 RECEIVE_BYTES = 1 << 18
 BINARY, TEXT, CLOSE, PING, PONG = 2, 1, 8, 9, 10
+OURS, TERMINADO, TTYD = "room-terminal.v1", "terminado", "tty"
 _HEAD, _FOOT = b'["stdout", "', b'"]'
 
 
@@ -48,12 +49,17 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a terminal is: the server's port and token, its path, and whether it speaks our protocol."""
+    """Where a terminal is: the server's port and token, its path, and what is spoken there."""
 
     port: int
     token: str
     path: str
-    is_ours: bool
+    protocol: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether our protocol is spoken."""
+        return self.protocol == OURS
 
 
 @dataclass(slots=True)
@@ -122,12 +128,13 @@ class Viewer:
         """The connection is made; one that comes back says where it was."""
         door = self.door
         path = f"{door.path}?_pk={self.member_id}" if door.is_ours else door.path
-        self.connection, rest = connected(
-            door.port, path, door.token, protocol="room-terminal.v1" if door.is_ours else ""
-        )
+        offered = "" if door.protocol == TERMINADO else door.protocol
+        self.connection, rest = connected(door.port, path, door.token, protocol=offered)
         self._rest, self._known = b"", 0
         if door.is_ours:
             self.say({"type": "resume", "epoch": self.epoch, "offset": self.received})
+        elif door.protocol == TTYD:
+            self.write(frame(BINARY, b'{"AuthToken":"","columns":80,"rows":24}'))
         self.connection.setblocking(False)
         self._take(rest)
 
@@ -139,6 +146,8 @@ class Viewer:
         """Keys are typed."""
         if self.door.is_ours:
             self.write(frame(BINARY, text.encode()))
+        elif self.door.protocol == TTYD:
+            self.write(frame(BINARY, b"0" + text.encode()))
         else:
             self.say(["stdin", text])
 
@@ -207,6 +216,10 @@ class Viewer:
                 known = min(self._known, len(payload))
                 self._known -= known
                 payload = payload[known:]
+        elif self.door.protocol == TTYD:
+            if payload[:1] != b"0":
+                return
+            payload = payload[1:]
         elif not payload.startswith(_HEAD):
             return
         elif self.decodes:
