@@ -36,6 +36,7 @@ from .frames import (
     TAKEN,
     VERSION,
 )
+from .pace import Pace
 from .peer import Peer
 from .ring import Ring
 from .shell import AGAIN, Shell, send
@@ -75,6 +76,7 @@ class Holder:
         self._ring = ring
         self._survive_s = survive_s
         self._peer: Peer | None = None
+        self._pace = Pace()
         self._visitors: list[Peer] = []
         self._input = bytearray()
         self._taken = 0
@@ -124,7 +126,8 @@ class Holder:
 
     def _watch(self) -> None:
         wanted = {self._door.fileno: select.POLLIN, self._bell.fileno(): select.POLLIN}
-        mask = (select.POLLIN if self._is_wanted() else 0) | (select.POLLOUT if self._input else 0)
+        is_read = self._is_wanted() and not self._rests_until(time.monotonic())
+        mask = (select.POLLIN if is_read else 0) | (select.POLLOUT if self._input else 0)
         if mask and not self._is_drained:
             wanted[self._shell.terminal] = mask
         for each in self._visitors:
@@ -145,10 +148,17 @@ class Holder:
         limit = UNSENT_BYTES if self._exit is None else self._ring.size // 2
         return self._peer is None or self._peer.unsent_bytes() < limit
 
+    def _rests_until(self, now: float) -> float:
+        """When the shell is read again; 0 where it is read now: whatever ended is read to its end."""
+        next_at = self._pace.next_at
+        return next_at if next_at > now and self._peer is not None and self._exit is None else 0.0
+
     def _wait_ms(self) -> float:
         until = self._look_at if self._peer else min(self._look_at, self._lonely_until)
         if self._peer and self._peer.is_behind() and not self._peer.is_full:
             until = min(until, self._flushed_at + GATHER_S)
+        if self._is_wanted() and (rests_until := self._rests_until(time.monotonic())):
+            until = min(until, rests_until)
         if self._exit is not None and not self._is_drained:
             until = min(until, self._drain_until, self._quiet_at)
         if self._ending:
@@ -168,7 +178,10 @@ class Holder:
                 self._input.clear()
                 return
             self._ring.put(count)
-            self._quiet_at = time.monotonic() + QUIET_S
+            now = time.monotonic()
+            self._quiet_at = now + QUIET_S
+            if self._peer is not None and self._exit is None and not self._pace.read(now, count):
+                return
 
     def _type(self) -> None:
         while self._input:
@@ -251,6 +264,7 @@ class Holder:
         if peer in self._visitors:
             self._visitors.remove(peer)
         self._peer = peer
+        self._pace = Pace()
         self._taken = -len(self._input)
         peer.cursor = max(self._ring.base, min(offset, self._ring.head))
         peer.say(ATTACHED, OFFSET.pack(peer.cursor))
@@ -265,6 +279,7 @@ class Holder:
             if peer.is_behind():
                 peer.flush()
                 self._flushed_at = now
+                self._pace.sent(now, peer.cursor or 0, is_full=peer.is_full)
             if self._is_drained and self._exit is not None and not peer.is_behind() and not peer.knows_exit:
                 peer.knows_exit = True
                 peer.say(EXIT, CODE.pack(self._exit))

@@ -1,0 +1,50 @@
+"""How fast a shell is read whose workbench takes little: evenly, instead of much at once whenever there is room. Pure.
+
+A program that prints takes far more of a processor than the holder does; in bursts it keeps others waiting.
+"""
+
+from __future__ import annotations
+
+FAST_BYTES_S = 1_500_000.0
+"""A workbench that takes so much is not waited for."""
+LEAST_BYTES = 16_384
+"""Its pace is known once it has taken so much."""
+FORGET_S = 0.5
+"""After so long in which it took all there was, it is not known any more."""
+AHEAD = 2.0
+"""The shell is read so much faster than the workbench takes it: a pace that rises is followed soon."""
+
+
+class Pace:
+    """The pace of one workbench."""
+
+    def __init__(self) -> None:
+        self._full_at = float("-inf")
+        self._full_bytes = 0
+        self._bytes_s: float | None = None
+        self.next_at = float("-inf")
+        """When the shell is read again."""
+
+    def sent(self, now: float, taken: int, *, is_full: bool) -> None:
+        """The workbench was sent what it takes.
+
+        Args:
+            now: Seconds of a clock that never goes back.
+            taken: Bytes that it was sent in all.
+            is_full: Whether it took less than there was.
+        """
+        if now - self._full_at > FORGET_S:
+            self._bytes_s, self.next_at = None, now
+            if is_full:
+                self._full_at, self._full_bytes = now, taken
+        elif is_full and taken - self._full_bytes >= LEAST_BYTES and now > self._full_at:
+            bytes_s = (taken - self._full_bytes) / (now - self._full_at)
+            self._bytes_s = bytes_s if bytes_s < FAST_BYTES_S else None
+            self._full_at, self._full_bytes = now, taken
+
+    def read(self, now: float, count: int) -> bool:
+        """So much of the shell was read; whether more is to be read at once."""
+        if self._bytes_s is None:
+            return True
+        self.next_at = now + count / (AHEAD * self._bytes_s)
+        return False
