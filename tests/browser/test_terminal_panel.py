@@ -77,6 +77,18 @@ while left:
 termios.tcsetattr(0, termios.TCSADRAIN, before)
 print("got", said.hexdigest()[:20], flush=True)
 """
+PAINTING = """
+import sys, time
+sys.stdout.write("\\x1b[?1049h\\x1b[2;1H\\x1b[1;33mpainted once\\x1b[0m \\u2502 \\U0001f600")
+for number in range(250):
+    sys.stdout.write("\\x1b[6;20H%07d" % number * 80)
+    sys.stdout.flush()
+    time.sleep(0.01)
+sys.stdout.write("\\x1b[8;1Hall painted")
+sys.stdout.flush()
+sys.stdin.readline()
+sys.stdout.write("\\x1b[?1049l")
+"""
 ATTEMPTS = """() => {
   window.attempts = new Set();
   const look = () => {
@@ -93,7 +105,7 @@ def server(start_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A server with the terminals page, some programs, and shells that end with it."""
     data = tmp_path_factory.mktemp("data")
     shutil.copy(NOTEBOOK, data)
-    for name, text in {"board": FULL_SCREEN, "counting": COUNTING, "reading": READING}.items():
+    for name, text in {"board": FULL_SCREEN, "counting": COUNTING, "reading": READING, "painting": PAINTING}.items():
         (data / f"{name}.py").write_text(text)
     token = secrets.token_hex(16)
     known = {"VIBEWORKBENCH_TOKEN": token, "FAR_TOKEN": token}  # it reaches its own terminals as another server would
@@ -263,6 +275,21 @@ async def test_one_types_in_full_screen_programs_while_another_watches(reader: A
         await expect(rows(viewer)).to_contain_text("F5List")
         await driver.page.keyboard.type("q")
         await expect(rows(viewer)).to_contain_text("ready>")
+
+
+async def test_who_comes_late_sees_what_was_painted_long_before(reader: Any, server: Any, terminal: str) -> None:
+    """The screen is the others' to the last cell, however much the program has said since it painted it."""
+    driver = await opened(reader, server, terminal)
+    await type_in(driver, run("painting"))
+    await expect(rows(driver)).to_contain_text("all painted")
+    late = await watching(reader, server, terminal)
+    await expect(rows(late)).to_contain_text("all painted")
+    await expect(rows(late)).to_contain_text("painted once")
+    seen = "() => [...document.querySelectorAll('.xterm-rows > div')].map((row) => row.textContent.trimEnd())"
+    assert await late.page.evaluate(seen) == await driver.page.evaluate(seen)
+    await driver.page.keyboard.press("Enter")
+    await expect(rows(late)).to_contain_text("ready>")
+    assert await late.page.evaluate(seen) == await driver.page.evaluate(seen), "the shell's screen stood behind it"
 
 
 async def test_who_was_cut_off_goes_on_without_a_lost_or_doubled_byte(
