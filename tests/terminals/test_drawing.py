@@ -23,12 +23,13 @@ FRAME = b"$ monitor\r\n\x1b[?1049h\x1b[?25l" + b"".join(
 )
 CHANGES = b"".join(b"\x1b[6;20H%07d" % number for number in range(30_000))
 WITHOUT = """
-import sys
+import sys, time
 sys.modules["avt"] = None
+from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Ring
 from vibeworkbench.terminals.screen.snapshot import Screen
 ring = Ring(2**22)
-screen = Screen(ring)
+screen = Screen(ring, Size(), time.thread_time)
 for number in range(9):
     ring.append([b"a line of text\\r\\n" * 4_000])
     screen.follow(ring.head, float(number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -196,7 +197,7 @@ def test_keys_are_no_answers(typed: bytes) -> None:
 def screen_of(output: bytes, size: Size = USUAL, piece_bytes: int = 50_000) -> tuple[Ring, Screen]:
     """A screen that followed the output as a room's does, in pieces of a second each."""
     ring = Ring(2**22)
-    screen = Screen(ring, size)
+    screen = Screen(ring, size, time.thread_time)
     for number, start in enumerate(range(0, len(output), piece_bytes)):
         ring.append([output[start : start + piece_bytes]])
         screen.follow(ring.head, float(number))

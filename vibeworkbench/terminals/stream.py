@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from vibeworkbench.terminals.model import Seen, Size
@@ -38,7 +39,7 @@ class Stream:
     def __init__(self, recording: Recording, ring_bytes: int, size: Size, grown: Callable[[], None]) -> None:
         self.epoch = ""
         self.ring = Ring(max(ring_bytes, LEAST_BYTES))
-        self.screen = Screen(self.ring, size)
+        self.screen = Screen(self.ring, size, time.thread_time)
         self._recording = recording
         self._grown = grown
         self._loop = asyncio.get_running_loop()

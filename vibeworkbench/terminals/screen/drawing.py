@@ -11,7 +11,6 @@ from __future__ import annotations
 import codecs
 import logging
 import re
-import time
 from collections.abc import Callable
 
 from vibeworkbench.terminals.model import Size
@@ -62,7 +61,7 @@ class Drawing:
         ring: Ring,
         size: Size,
         begin: Callable[[int], tuple[int, bytes]],
-        spent_s: Callable[[], float] = time.thread_time,
+        spent_s: Callable[[], float],
     ) -> None:
         self._ring = ring
         self._size = size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Chunk, Ring
@@ -37,11 +38,12 @@ class Screen:
     Args:
         ring: The output.
         size: At first.
+        spent_s: Seconds of a processor that this thread has had.
     """
 
-    def __init__(self, ring: Ring, size: Size = Size()) -> None:  # noqa: B008 - a frozen value
+    def __init__(self, ring: Ring, size: Size, spent_s: Callable[[], float]) -> None:
         self._ring = ring
-        self._drawing = Drawing(ring, size, self._begin) if can_draw() else None
+        self._drawing = Drawing(ring, size, self._begin, spent_s) if can_draw() else None
         self.restart()
 
     def restart(self) -> None:
