@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from avt import Vt
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.terminals.test_screen import STREAM, screen_of
 from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Ring
-from vibeworkbench.terminals.screen.drawing import MOST_S, SHARE, Drawing
+from vibeworkbench.terminals.screen.drawing import ASKED_S, MOST_S, SHARE, Drawing, is_drawn_alike
+from vibeworkbench.terminals.screen.snapshot import Screen
 
 SIZE = Size(12, 60)
 FRAME = b"$ monitor\r\n\x1b[?1049h\x1b[?25l" + b"".join(
@@ -102,17 +103,29 @@ def test_whatever_a_program_writes_can_be_drawn(noise: bytes) -> None:
     assert len(snapshot) <= 100_000
 
 
+class Spent:
+    """A processor of which each look takes a millisecond."""
+
+    spent_s = 0.0
+    step_s = 0.001
+
+    def __call__(self) -> float:
+        self.spent_s += self.step_s
+        return self.spent_s
+
+
 def test_a_flood_is_left_out() -> None:
     """Drawing takes its share and no more; what is shown after a flood is drawn, and all that follows."""
     ring = Ring(2**22)
     flood = b"".join(b"line %06d\r\n" % number for number in range(400_000))
-    spent = itertools.count(0, 0.001)
-    drawing = Drawing(ring, SIZE, lambda stop: (stop - 10_000, b"\x1bc"), lambda: next(spent))
+    spent = Spent()
+    drawing = Drawing(ring, SIZE, lambda stop: (stop - 10_000, b"\x1bc"), spent)
     for start in range(0, len(flood), 60_000):
         ring.append([flood[start : start + 60_000]])
         drawing.follow(ring.head, start / 40e6)
-    assert next(spent) < 2 * MOST_S + 2 * SHARE * len(flood) / 40e6
+    assert spent.spent_s < 2 * MOST_S + 2 * SHARE * len(flood) / 40e6
     assert drawing.shown(ring.head) is None
+    spent.step_s = 0.0
     for number, piece in enumerate((b"\r\n", FRAME, *batched(CHANGES[:150_000], 2_000))):
         ring.append([piece])
         drawing.follow(ring.head, 60.0 + number)
@@ -122,7 +135,9 @@ def test_a_flood_is_left_out() -> None:
 def test_a_screen_of_another_size() -> None:
     """What was painted before a change of size stands where the emulator leaves it."""
     ring, screen = screen_of(FRAME + CHANGES, SIZE, 2_000)
+    narrow = screen.snapshot(ring.head)
     screen.resized(Size(20, 100), ring.head)
+    assert screen.snapshot(ring.head).data != narrow.data
     wide = b"\x1b[20;90Hcorner" + CHANGES[:150_000]
     for number, piece in enumerate(batched(wide, 2_000)):
         ring.append([piece])
@@ -144,7 +159,7 @@ def test_a_held_screen_is_that_of_where_it_is_held() -> None:
 
 
 def test_a_screen_too_large_to_be_dumped_is_shown_by_its_end() -> None:
-    """A snapshot stays small."""
+    """A snapshot stays small; a screen in true colours is shown in place of what scrolled away."""
     size = Size(500, 1_000)
     colours = b"".join(b"\x1b[38;2;%d;%d;9mx" % (number % 251, number % 241) for number in range(20_000))
     ring, screen = screen_of(b"\x1b[?1049h" + colours, size, 2_000)
@@ -161,6 +176,60 @@ def test_colours_are_told_as_every_terminal_knows_them(sequence: bytes) -> None:
     assert b"38:2:1 text" in drawn
     assert not [colour for colour in re.findall(rb"\x1b\[[\d;:]*m", drawn) if b":" in colour]
     assert seen(fed(data)) == seen(fed(FRAME + CHANGES + b"\x1b[3;3H" + sequence + b"38:2:1 text"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("e\u0301X", "\u2764\ufe0f", "\U0001f468\u200d\U0001f469", "\u200b", "\x1b[8mhidden", "\x1b[1;8;3mx"),
+        *("\x1b[48;2;1;2;3;8mx", "\x1b[53m", "\x1b[58;5;1;4mx", "\x1b[58:2::1:2:3mx", "\x1b[4:3mx", "\x1b#6"),
+    ],
+)
+def test_what_the_emulator_draws_otherwise_is_left_to_the_viewer_s_own(text: str) -> None:
+    """No cell is shown that is not there: the end of the output is sent as ever."""
+    assert not is_drawn_alike(text)
+    ring, screen = screen_of(FRAME + CHANGES + text.encode(), SIZE, 2_000)
+    assert b"row 02" not in screen.snapshot(ring.head).data
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain é 漢 😀 │",
+        "\x1b[38;5;8mx",
+        "\x1b[48;2;8;53;58mx",
+        "\x1b[1;38;5;8;4mx",
+        "\x1b[38:2:8:8:8mx",
+        "\x1b[0;4;7m",
+        "\x1b[m",
+    ],
+)
+def test_what_is_usual_is_drawn(text: str) -> None:
+    """A colour's number is no attribute."""
+    assert is_drawn_alike(text)
+
+
+@pytest.mark.parametrize("much", [b"x\x1b[65535b", b"\x1b[2J", b"\x1b[999S", b"\x1b[999L"])
+def test_a_program_cannot_keep_the_server_busy(much: bytes) -> None:
+    """What takes the emulator long is given up in time, and the end of the output is shown."""
+    ring = Ring(2**22)
+    spent = Spent()
+    drawing = Drawing(ring, Size(100, 200), lambda stop: (stop, b""), spent)
+    ring.append([much * (60_000 // len(much))])
+    assert drawing.shown(ring.head) is None
+    assert spent.spent_s < 2 * ASKED_S
+    assert Drawing(Ring(2**22), Size(200, 200), lambda stop: (stop, b""), spent).shown(0) is None, "too large"
+
+
+def test_where_the_beginning_is_not_known_nothing_is_claimed() -> None:
+    """A stream that begins in its middle, as after a gap, shows what it says and no blank screen."""
+    ring = Ring(2**22)
+    screen = Screen(ring, SIZE, time.thread_time)
+    ring.restart(500_000)
+    screen.restart()
+    ring.append([CHANGES[:4_000]])
+    screen.follow(ring.head, 1.0)
+    assert b"\x1b[H\x1b[2J" not in screen.snapshot(ring.head).data
 
 
 def test_without_an_emulator_the_end_of_the_output_is_shown() -> None:

@@ -30,7 +30,7 @@ class Courtesy:
         self.pace_bytes_s = pace_bytes_s
         self._last: tuple[Manners | None, float] = (None, float("-inf"))
         self._other = float("-inf")
-        self._rests: dict[Manners, float] = {}
+        self._floods: dict[Manners, float] = {}
 
     def of_one(self) -> Manners:
         """What one terminal shows of it."""
@@ -48,12 +48,13 @@ class Courtesy:
         last, at = self._last
         return self.now() - (self._other if last is than else at) < TYPED_S
 
-    def floods(self, one: Manners) -> int:
-        """How many terminals share the pace, now that this one is among them."""
+    def shared_rest_s(self, flood: Manners, owed_s: float) -> float:
+        """How long this one rests that would have to for ``owed_s`` if it were the only flood."""
         now = self.now()
-        self._rests = {each: at for each, at in self._rests.items() if now - at < TYPED_S}
-        self._rests[one] = now
-        return len(self._rests)
+        self._floods = {each: until for each, until in self._floods.items() if now < until and each is not flood}
+        rest_s = owed_s * (len(self._floods) + 1)
+        self._floods[flood] = now + rest_s + TYPED_S
+        return rest_s
 
 
 class Manners:
@@ -84,4 +85,4 @@ class Manners:
             return 0.0
         self._owed_s = max(0.0, self._owed_s - (now - self._owed_at)) + count / courtesy.pace_bytes_s
         self._owed_at = now
-        return self._owed_s * courtesy.floods(self) if self._owed_s >= LEAST_REST_S else 0.0
+        return courtesy.shared_rest_s(self, self._owed_s) if self._owed_s >= LEAST_REST_S else 0.0

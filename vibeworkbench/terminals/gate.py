@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 
 from vibeworkbench.terminals.courtesy import Manners
@@ -42,6 +43,7 @@ class Gate:
         self._loop = asyncio.get_running_loop()
         self._opened = asyncio.Event()
         self._opened.set()
+        self._hurried = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._marks: dict[Viewer, int] = {}
         self._is_held = False
@@ -73,9 +75,19 @@ class Gate:
         """It is open."""
         await self._opened.wait()
 
-    def rest_s(self, count: int) -> float:
-        """Seconds for which it stays unread now that so many bytes were read."""
-        return self._manners.rest_s(count) if self._holds_back and self._manners is not None else 0.0
+    async def rest(self, count: int) -> None:
+        """As long as it is to stay unread now that so many bytes were read, or until somebody types in it."""
+        rest_s = self._manners.rest_s(count) if self._holds_back and self._manners is not None else 0.0
+        if not rest_s:
+            return
+        self._hurried.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(rest_s):
+                await self._hurried.wait()
+
+    def hurry(self) -> None:
+        """Somebody typed, and waits for what is said to it: a rest is over."""
+        self._hurried.set()
 
     def close(self) -> None:
         """Nothing is planned any more."""

@@ -221,9 +221,7 @@ class Line:
                 if not output:
                     return
                 self._told.output(output)
-                rest_s = self._gate.rest_s(len(output))
-                if rest_s:
-                    await asyncio.sleep(rest_s)
+                await self._gate.rest(len(output))
         except (OSError, WorkbenchError):
             return  # lost, like any other
         except Exception:  # noqa: BLE001 - a plugin's call: whatever it is, the terminal says so and goes on

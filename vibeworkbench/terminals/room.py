@@ -291,6 +291,7 @@ class TerminalRoom:
             self._manners.interrupted()
             for other in list(self.viewers.values()):  # what came before is of no interest to who is behind
                 other.jump()
+        self._source.gate.hurry()
 
     def _refusal(self, viewer: Viewer, right: Right, data: bytes) -> str:
         """Why it may not type this, as a code; empty where it may, and the keyboard has it."""

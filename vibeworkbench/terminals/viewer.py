@@ -247,7 +247,8 @@ class Viewer:
         """It goes on at the head, with the screen as it is there."""
         self._jumps = False
         self._former = max(self._former, self.cursor)
-        self.link.control(notices.skip(self.cursor, stream.screen.snapshot(stream.stop).offset))
+        shown_from = stream.screen.snapshot(stream.stop).offset  # which may be counted back beyond where it stood
+        self.link.control(notices.skip(self.cursor, max(self.cursor, shown_from)))
         self._snapshot(stream)
 
     # Acknowledgements

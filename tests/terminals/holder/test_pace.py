@@ -7,7 +7,7 @@ import pytest
 from vibeworkbench.terminals.holder.pace import AHEAD, FAST_BYTES_S, FORGET_S, LEAST_BYTES, Pace
 
 
-def full(pace: Pace, bytes_s: float, *, since: float = 0.0, rounds: int = 3) -> float:
+def full(pace: Pace, bytes_s: float, *, since: float = 0.0, rounds: int = 4) -> float:
     """The workbench was full again and again, and took so much in between; when that was last."""
     for number in range(rounds):
         taken = number * LEAST_BYTES
@@ -39,7 +39,8 @@ def test_a_workbench_that_becomes_fast_is_followed() -> None:
     pace = Pace()
     now = full(pace, 100_000)
     assert not pace.read(now, 4_096)
-    pace.sent(now + LEAST_BYTES / (2 * FAST_BYTES_S), 3 * LEAST_BYTES, is_full=True)
+    pace.sent(now + LEAST_BYTES / (2 * FAST_BYTES_S), 4 * LEAST_BYTES, is_full=True)
+    assert pace.next_at <= now
     assert pace.read(now, 4_096)
 
 
@@ -47,11 +48,21 @@ def test_a_workbench_that_takes_all_there_is_has_no_pace() -> None:
     """What it once took is forgotten."""
     pace = Pace()
     now = full(pace, 100_000)
-    pace.sent(now + FORGET_S / 2, 3 * LEAST_BYTES, is_full=False)
+    pace.sent(now + FORGET_S / 2, 4 * LEAST_BYTES, is_full=False)
     assert not pace.read(now, 4_096)
-    pace.sent(now + 2 * FORGET_S, 3 * LEAST_BYTES, is_full=False)
+    pace.sent(now + 2 * FORGET_S, 4 * LEAST_BYTES, is_full=False)
     assert pace.read(now + 2 * FORGET_S, 4_096)
     assert pace.next_at <= now + 2 * FORGET_S
+
+
+def test_once_slow_is_not_slow() -> None:
+    """A workbench that was busy for a moment is read for as ever."""
+    pace = Pace()
+    now = full(pace, 100_000, rounds=2)
+    assert pace.read(now, 4_096)
+    pace.sent(now + LEAST_BYTES / (2 * FAST_BYTES_S), 2 * LEAST_BYTES, is_full=True)
+    now = full(pace, 100_000, since=now + 2 * FORGET_S, rounds=2)
+    assert pace.read(now, 4_096)
 
 
 def test_few_bytes_say_nothing() -> None:

@@ -103,8 +103,10 @@ class Holder:
             self._door.close()
 
     def _turn(self) -> None:
-        self._watch()
-        ready = dict(self._poll.poll(self._wait_ms()))
+        now = time.monotonic()
+        rests_until = self._rests_until(now)
+        self._watch(rests=rests_until is not None)
+        ready = dict(self._poll.poll(self._wait_ms(now, rests_until)))
         if self._bell.fileno() in ready:
             self._bell.recv(4096)
             self._reap()
@@ -124,9 +126,9 @@ class Holder:
 
     # What is waited for
 
-    def _watch(self) -> None:
+    def _watch(self, *, rests: bool) -> None:
         wanted = {self._door.fileno: select.POLLIN, self._bell.fileno(): select.POLLIN}
-        is_read = self._is_wanted() and not self._rests_until(time.monotonic())
+        is_read = self._is_wanted() and not rests
         mask = (select.POLLIN if is_read else 0) | (select.POLLOUT if self._input else 0)
         if mask and not self._is_drained:
             wanted[self._shell.terminal] = mask
@@ -148,22 +150,22 @@ class Holder:
         limit = UNSENT_BYTES if self._exit is None else self._ring.size // 2
         return self._peer is None or self._peer.unsent_bytes() < limit
 
-    def _rests_until(self, now: float) -> float:
-        """When the shell is read again; 0 where it is read now: whatever ended is read to its end."""
+    def _rests_until(self, now: float) -> float | None:
+        """When the shell is read again; ``None`` where it is read now: whatever ended is read to its end."""
         next_at = self._pace.next_at
-        return next_at if next_at > now and self._peer is not None and self._exit is None else 0.0
+        return next_at if next_at > now and self._peer is not None and self._exit is None else None
 
-    def _wait_ms(self) -> float:
+    def _wait_ms(self, now: float, rests_until: float | None) -> float:
         until = self._look_at if self._peer else min(self._look_at, self._lonely_until)
         if self._peer and self._peer.is_behind() and not self._peer.is_full:
             until = min(until, self._flushed_at + GATHER_S)
-        if self._is_wanted() and (rests_until := self._rests_until(time.monotonic())):
+        if rests_until is not None:
             until = min(until, rests_until)
         if self._exit is not None and not self._is_drained:
             until = min(until, self._drain_until, self._quiet_at)
         if self._ending:
             until = min(until, self._ending.next_at())
-        return max(0.0, until - time.monotonic()) * 1_000
+        return max(0.0, until - now) * 1_000
 
     # The shell
 
@@ -279,7 +281,7 @@ class Holder:
             if peer.is_behind():
                 peer.flush()
                 self._flushed_at = now
-                self._pace.sent(now, peer.cursor or 0, is_full=peer.is_full)
+                self._pace.sent(now, peer.taken_bytes(), is_full=peer.is_full)
             if self._is_drained and self._exit is not None and not peer.is_behind() and not peer.knows_exit:
                 peer.knows_exit = True
                 peer.say(EXIT, CODE.pack(self._exit))

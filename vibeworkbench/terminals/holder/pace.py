@@ -8,20 +8,21 @@ from __future__ import annotations
 FAST_BYTES_S = 1_500_000.0
 """A workbench that takes so much is not waited for."""
 LEAST_BYTES = 16_384
-"""Its pace is known once it has taken so much."""
+"""A pace is that at which so much was taken."""
 FORGET_S = 0.5
-"""After so long in which it took all there was, it is not known any more."""
+"""After so long in which it took all there was, nothing is known any more."""
 AHEAD = 2.0
-"""The shell is read so much faster than the workbench takes it: a pace that rises is followed soon."""
+"""The shell is read so much faster than the workbench takes it: a pace that rises is followed."""
 
 
 class Pace:
-    """The pace of one workbench."""
+    """The pace of one workbench; it is known when it was slow twice: once, it may have been busy for a moment."""
 
     def __init__(self) -> None:
         self._full_at = float("-inf")
         self._full_bytes = 0
         self._bytes_s: float | None = None
+        self._was_slow = False
         self.next_at = float("-inf")
         """When the shell is read again."""
 
@@ -34,13 +35,21 @@ class Pace:
             is_full: Whether it took less than there was.
         """
         if now - self._full_at > FORGET_S:
-            self._bytes_s, self.next_at = None, now
+            self._forget()
             if is_full:
                 self._full_at, self._full_bytes = now, taken
         elif is_full and taken - self._full_bytes >= LEAST_BYTES and now > self._full_at:
             bytes_s = (taken - self._full_bytes) / (now - self._full_at)
-            self._bytes_s = bytes_s if bytes_s < FAST_BYTES_S else None
             self._full_at, self._full_bytes = now, taken
+            if bytes_s >= FAST_BYTES_S:
+                self._forget()
+            elif self._was_slow:
+                self._bytes_s = bytes_s
+            else:
+                self._was_slow = True
+
+    def _forget(self) -> None:
+        self._bytes_s, self._was_slow, self.next_at = None, False, float("-inf")
 
     def read(self, now: float, count: int) -> bool:
         """So much of the shell was read; whether more is to be read at once."""

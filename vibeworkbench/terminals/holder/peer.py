@@ -47,6 +47,10 @@ class Peer:
         """Output that it has not been sent."""
         return 0 if self.cursor is None else self._ring.head - self.cursor
 
+    def taken_bytes(self) -> int:
+        """Absolute offset of the first byte that the kernel has not taken for it, nearly: headers count as output."""
+        return (self.cursor or 0) - len(self._unsent)
+
     def is_behind(self) -> bool:
         """Whether something waits for it."""
         return not self._is_deaf and bool(self._unsent or self._control or self.unsent_bytes())

@@ -11,10 +11,13 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Ring
+from vibeworkbench.terminals.screen.ground import ground_cut
 
 try:
     import avt
@@ -23,27 +26,56 @@ except ImportError:  # the extra is not installed
 
 BEHIND_BYTES = 65_536
 """Who is further behind goes on with what is shown now, and leaves out what was before it."""
-SLICE_BYTES = 4_096
-"""So much is drawn at a time: a millisecond of the slowest there is, short lines that scroll."""
+SLICE_BYTES = 256
+"""So much is drawn at a time, for a clear screen takes four bytes and as many cells as there are."""
+MOST_CELLS = 20_000
+"""Larger screens are not drawn: a slice of them could take too long."""
+MOST_REPEATS = 999
+"""A character is repeated no oftener at once."""
 SHARE = 0.01
 """Of a processor, for drawing what nobody asked for yet."""
 MOST_S = 0.004
 """Time for drawing is saved up to so much."""
+ASKED_S = 0.015
+"""So long it may take where somebody asked for it; beyond that, the end of the output must do."""
 
 _log = logging.getLogger(__name__)
 
 _BLANK = (
+    b"\x1b]8;;\x1b\\"  # no link
     b"\x1b[?1047l"  # the first screen
     b"\x1b[r\x1b[?6l\x1b[?7h\x1b[4l\x1b[20l"  # no region, no origin, wrapping, no inserting, line feeds as usual
     b"\x1b[0m\x1b(B\x1b)B\x0f\x1b[?25h\x1b[?1l"  # no colours, ASCII, a cursor, its keys as usual
     b"\x1b[H\x1b[2J"
 )
 _COLOURS = re.compile(r"\x1b\[[\d;:]*m")
+_LONG_FORMS = str.maketrans({c1: f"\x1b{chr(ord(c1) - 0x40)}" for c1 in "\x90\x98\x9b\x9d\x9e\x9f"})
+"""Terminals that read UTF-8 know the short form of a sequence's beginning as well, but not all of them."""
+_REPEAT = re.compile(r"(?<=[\[\x9b])\d{4,}(?=b)")
+_NOT_KNOWN = re.compile(
+    r"""(?:\x1b\[|\x9b)
+    (?:(?>[34]8[;:](?:5[;:]\d*+|2(?:[;:]\d*+){3})|(?!(?:0?8|53|58)\b)\d*+);)*+  # colours, and what is drawn
+    (?:0?8|53|58[;:][\d;:]*|4:\d+)(?:;[\d;:]*)?m  # hidden, overlined, lines of another colour or shape
+    |\x1b\#[3-6]  # larger characters""",
+    re.VERBOSE,
+)
+"""What the emulator does not draw as terminals do."""
 
 
 def can_draw() -> bool:
     """Whether an emulator is installed."""
     return avt is not None
+
+
+def is_drawn_alike(text: str) -> bool:
+    """Whether the emulator draws this as terminals do: each character in as many cells, each attribute."""
+    if not text.isascii() and any(unicodedata.category(character) in _NO_WIDTH for character in set(text)):
+        return False
+    return _NOT_KNOWN.search(text) is None
+
+
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+"""Marks that are drawn over what is before them, joiners, and what else takes no cell: the emulator gives it one."""
 
 
 class Drawing:
@@ -69,17 +101,24 @@ class Drawing:
         self._spent_s = spent_s
         self._allowed_s = MOST_S
         self._followed_at = 0.0
+        self._is_known = False
         self.restart()
 
     def restart(self) -> None:
-        """The screen is a new one, from the ring's head on."""
+        """The screen is a new one; where the ring's head is not the beginning, nobody knows what is on it."""
         self._drawn = self._ring.head
-        self._is_sound = True
         self._renew()
+        self._is_known = self._is_known and self._drawn == 0
 
     def _renew(self) -> None:
-        self._emulator = avt.Vt(self._size.cols, self._size.rows, 0)  # type: ignore[attr-defined]
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._emulator: Any = None  # of a library that is not always there
+        if self._size.rows * self._size.cols <= MOST_CELLS:
+            self._guarded(self._begin_anew)
+        self._is_known = self._emulator is not None
+
+    def _begin_anew(self) -> None:
+        self._emulator = avt.Vt(self._size.cols, self._size.rows, 0)  # type: ignore[attr-defined]
 
     def follow(self, stop: int, now: float) -> None:
         """What came is drawn, as far as there is time for it.
@@ -91,59 +130,62 @@ class Drawing:
         passed_s, self._followed_at = max(0.0, now - self._followed_at), now
         self._allowed_s = min(MOST_S, self._allowed_s + passed_s * SHARE)
         if self._allowed_s > 0:
+            began_s = self._spent_s()
             if self._is_far_from(stop):
                 self._jump(stop)
-            self._draw(stop, self._allowed_s)
+            self._draw(stop, began_s + self._allowed_s)
+            self._allowed_s -= self._spent_s() - began_s
 
     def resized(self, size: Size, stop: int) -> None:
         """The screen has another size from here on."""
-        if not self._is_far_from(stop):
-            self._draw(stop)
+        is_drawn = not self._is_far_from(stop) and self._draw(stop, self._spent_s() + ASKED_S)
         self._size = size
-        self._guarded(lambda: self._emulator.resize(size.cols, size.rows))
+        if self._emulator is None or not is_drawn or size.rows * size.cols > MOST_CELLS:
+            self._jump(stop)
+        else:
+            self._guarded(lambda: self._emulator.resize(size.cols, size.rows))
 
     def shown(self, stop: int) -> bytes | None:
-        """What makes any screen this one as it was at ``stop``; ``None`` where that is not known."""
-        if stop < self._drawn or self._is_far_from(stop):
+        """What makes any screen this one as it was at ``stop``; ``None`` where that is not known, or not in time."""
+        if stop < self._drawn or self._is_far_from(stop) or not self._draw(stop, self._spent_s() + ASKED_S):
             return None
-        self._draw(stop)
         dumped: list[str] = []
-        self._guarded(lambda: dumped.append(self._emulator.dump()))
+        if self._is_known:
+            self._guarded(lambda: dumped.append(self._emulator.dump()))
         if not dumped:
             return None
-        # Terminals that read UTF-8 know the short form of a sequence's beginning as well, but not all of them.
-        text = _COLOURS.sub(lambda found: found[0].replace(":", ";"), dumped[0].replace("\x9b", "\x1b["))
+        text = _COLOURS.sub(lambda found: found[0].replace(":", ";"), dumped[0].translate(_LONG_FORMS))
         return _BLANK + text.encode() + self._decoder.getstate()[0]
 
     def _is_far_from(self, stop: int) -> bool:
         return stop - self._drawn > BEHIND_BYTES or self._drawn < self._ring.base
 
     def _jump(self, stop: int) -> None:
+        """What is shown now is all that is known, so it shows no more than the end of the output does."""
         self._renew()
         self._drawn, before = self._begin(stop)
         self._feed(before)
 
-    def _draw(self, stop: int, most_s: float = float("inf")) -> None:
-        """As far as ``stop``, or as ``most_s`` lasts."""
-        began_s = spent_s = self._spent_s()
-        while self._drawn < stop and spent_s - began_s < most_s:
-            end = min(stop, self._drawn + SLICE_BYTES)
-            self._feed(self._ring.read(self._drawn, end))
-            self._drawn = end
-            spent_s = self._spent_s()
-        self._allowed_s -= spent_s - began_s
+    def _draw(self, stop: int, until_s: float) -> bool:
+        """Whether all before ``stop`` is drawn, as it is unless it took too long."""
+        while self._drawn < stop and self._spent_s() < until_s:
+            data = self._ring.read(self._drawn, min(stop, self._drawn + SLICE_BYTES))
+            data = data[: ground_cut(data) or len(data)]  # what is looked for should stand in one piece
+            self._feed(data)
+            self._drawn += len(data)
+        return self._drawn >= stop
 
     def _feed(self, data: bytes) -> None:
         text = self._decoder.decode(data)
-        self._guarded(lambda: self._emulator.feed_str(text))
+        self._is_known = self._is_known and is_drawn_alike(text)
+        if self._is_known:
+            self._guarded(lambda: self._emulator.feed_str(_REPEAT.sub(str(MOST_REPEATS), text)))
 
     def _guarded(self, act: Callable[[], object]) -> None:
-        if not self._is_sound:
-            return
         try:
             act()
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # noqa: BLE001 - what the emulator cannot bear must not end a terminal; Rust's panics are no Exception
-            self._is_sound = False
+        except BaseException:  # noqa: BLE001 - whatever it is must not end a terminal, and Rust's panics are no Exception
+            self._is_known = False
             _log.warning("A screen could not be drawn; late viewers get the end of its output.", exc_info=True)

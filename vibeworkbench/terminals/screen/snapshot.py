@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Chunk, Ring
 from vibeworkbench.terminals.screen.drawing import Drawing, can_draw
+from vibeworkbench.terminals.screen.ground import ground_cut
 from vibeworkbench.terminals.screen.modes import Modes
 from vibeworkbench.terminals.screen.queries import without_questions
 
@@ -58,6 +60,7 @@ class Screen:
     def resized(self, size: Size, stop: int) -> None:
         """The screen got another size, and shows what was said before ``stop``."""
         self._modes.resized()
+        self._last = None
         if self._drawing is not None:
             self._drawing.resized(size, stop)
 
@@ -90,9 +93,18 @@ class Screen:
     def _snapshot(self, stop: int) -> Chunk:
         shown = self._ending(stop)
         drawn = None if self._drawing is None or self._is_short(stop) else self._drawing.shown(stop)
-        if drawn is not None and len(shown) + len(drawn) <= min(MOST_BYTES, stop):
-            shown += drawn
+        if drawn is not None:
+            most = min(MOST_BYTES, stop)
+            shown = next((each for each in self._with_drawing(stop, shown, drawn) if len(each) <= most), shown)
         return Chunk(stop - len(shown), (shown,))
+
+    def _with_drawing(self, stop: int, ending: bytes, drawn: bytes) -> Iterator[bytes]:
+        """What shows the screen as it was drawn: after what scrolled away, where anything did, and without it."""
+        modes = copy.deepcopy(self._modes)
+        modes.feed(self._ring.read(self._fed, stop))
+        if not modes.is_alternate:
+            yield ending[: ground_cut(ending)] + drawn
+        yield RESET + modes.restored() + drawn
 
     def _is_short(self, stop: int) -> bool:
         """Whether a terminal that reads all from the beginning is told no more than it must be."""

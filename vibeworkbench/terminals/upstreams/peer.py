@@ -76,7 +76,8 @@ class _Ending(ClientConnection):
     def eof_received(self) -> None:
         """The other side sends nothing more; whether it stopped between two frames is known."""
         super().eof_received()
-        self.hung_up = str(self.protocol.parser_exc) == _BETWEEN_FRAMES
+        is_between = str(self.protocol.parser_exc) == _BETWEEN_FRAMES and self.protocol.current_size is None
+        self.hung_up = is_between  # neither in a frame nor in a message of several
 
     def data_received(self, data: bytes) -> None:
         """The bytes were taken; where they end it, the connection ends."""

@@ -106,7 +106,7 @@ class TtydConnection:
         elif self.peer.close_code == _FAILED:
             self.exit = Exit(None, "ttyd says that the program failed, and not how.")
         elif self.peer.hung_up and await self.is_there():
-            self.exit = Exit(None, "ttyd hung up; it does so when the program has ended, and does not say how.")
+            self.exit = Exit(None, "ttyd hung up, as it does when its program ends; the shell is gone in any case.")
         elif not isinstance(error := self.peer.ending(), Unavailable):
             self.blame(error)
 

@@ -7,7 +7,7 @@ import os
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -23,6 +23,8 @@ from vibeworkbench.terminals.upstreams.ttyd import TtydConnection, auth_token
 
 AUTO, OWN, TERMINADO, TTYD = "auto", "room-terminal.v1", "terminado", "ttyd"
 TTYD_SOCKET, TTYD_TOKEN = "ws", "token"
+THERE_S = 2.0
+"""A ttyd that hung up is there if it answers within this time."""
 
 
 class WebsocketSpec(
@@ -201,9 +203,9 @@ class WebsocketUpstream:
         address = self._address
         return address.path if address.path.endswith(f"/{TTYD_SOCKET}") else address.root + TTYD_SOCKET
 
-    async def _ttyd_token(self, headers: Mapping[str, str]) -> str | None:
+    async def _ttyd_token(self, headers: Mapping[str, str], answer_s: float | None = None) -> str | None:
         url = self._address.http(self._ttyd_path().removesuffix(TTYD_SOCKET) + TTYD_TOKEN)
-        return await auth_token(url, headers, self._tls, self.limits.answer_s)
+        return await auth_token(url, headers, self._tls, answer_s or self.limits.answer_s)
 
     async def _ttyd_shell(
         self, peer: Peer, token: str, headers: Mapping[str, str], size: Size, seen: Seen | None
@@ -213,10 +215,10 @@ class WebsocketUpstream:
             raise NotFound("The shell has ended with the connection to its ttyd, which keeps none.")
 
         async def is_there() -> bool:
-            try:
-                return await self._ttyd_token(headers) is not None
-            except WorkbenchError:
-                return False
+            with suppress(WorkbenchError):
+                await self._ttyd_token(headers, min(THERE_S, self.limits.answer_s))
+                return True
+            return False
 
         shell = f"{TTYD}:{secrets.token_hex(8)}"
         connection = TtydConnection(peer=peer, blame=self._blame, is_there=is_there, shell=shell)
