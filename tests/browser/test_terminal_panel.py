@@ -83,7 +83,7 @@ sys.stdout.write("\\x1b[?1049h\\x1b[2;1H\\x1b[1;33mpainted once\\x1b[0m \\u2502 
 for number in range(250):
     sys.stdout.write("\\x1b[6;20H%07d" % number * 80)
     sys.stdout.flush()
-    time.sleep(0.01)
+    time.sleep(0.02)
 sys.stdout.write("\\x1b[8;1Hall painted")
 sys.stdout.flush()
 sys.stdin.readline()

@@ -27,12 +27,16 @@ except ImportError:  # the extra is not installed
 BEHIND_BYTES = 65_536
 """Who is further behind goes on with what is shown now, and leaves out what was before it."""
 SLICE_BYTES = 256
-"""So much is drawn at a time, for a clear screen takes four bytes and as many cells as there are."""
+"""So much is drawn at a time at first, for a clear screen takes four bytes and as many cells as there are ..."""
+LARGEST_BYTES = 2_048
+"""... and up to so much where that goes quickly."""
+QUICK_S = 0.0005
+"""A slice that took no longer is followed by one twice as large."""
 MOST_CELLS = 20_000
 """Larger screens are not drawn: a slice of them could take too long."""
 MOST_REPEATS = 999
 """A character is repeated no oftener at once."""
-SHARE = 0.01
+SHARE = 0.02
 """Of a processor, for drawing what nobody asked for yet."""
 MOST_S = 0.004
 """Time for drawing is saved up to so much."""
@@ -168,11 +172,14 @@ class Drawing:
 
     def _draw(self, stop: int, until_s: float) -> bool:
         """Whether all before ``stop`` is drawn, as it is unless it took too long."""
-        while self._drawn < stop and self._spent_s() < until_s:
-            data = self._ring.read(self._drawn, min(stop, self._drawn + SLICE_BYTES))
+        size, spent_s = SLICE_BYTES, self._spent_s()
+        while self._drawn < stop and spent_s < until_s:
+            data = self._ring.read(self._drawn, min(stop, self._drawn + size))
             data = data[: ground_cut(data) or len(data)]  # what is looked for should stand in one piece
             self._feed(data)
             self._drawn += len(data)
+            before_s, spent_s = spent_s, self._spent_s()
+            size = min(LARGEST_BYTES, 2 * size) if spent_s - before_s <= QUICK_S else SLICE_BYTES
         return self._drawn >= stop
 
     def _feed(self, data: bytes) -> None:
