@@ -142,6 +142,7 @@ class CollectingLink(Waiting):
         self.chunks: list[Chunk] = []
         self.close_code: int | None = None
         self.is_stalled = False
+        self.unread_bytes = 0
         self._stuck: list[tuple[int, asyncio.Future[None]]] = []
 
     def output(self, chunk: Chunk) -> asyncio.Future[None] | None:
@@ -168,6 +169,9 @@ class CollectingLink(Waiting):
 
     def queued_bytes(self) -> int:
         return sum(length for length, _ in self._stuck)
+
+    def unacknowledged_bytes(self) -> int:
+        return self.unread_bytes
 
     def drain(self) -> None:
         """It takes everything again."""

@@ -7,7 +7,8 @@ import pytest
 from tests.terminals.stage import CollectingLink, ScriptedConnection, Stage, staged
 from vibeworkbench.errors import InvalidInput
 from vibeworkbench.terminals.model import Right
-from vibeworkbench.terminals.viewer import FAST_WINDOW_BYTES, QUEUED_BYTES, Viewer
+from vibeworkbench.terminals.viewer import QUEUED_BYTES, Viewer
+from vibeworkbench.terminals.window import FAST_WINDOW_BYTES
 
 BLOCK = b"".join(b"%07d\n" % n for n in range(8_000))
 """64,000 bytes."""
@@ -41,6 +42,37 @@ async def test_a_viewer_that_acknowledges_is_sent_one_window() -> None:
             acks(stage, ada, link)
             await link.until(lambda before=before: len(link.data) > before or len(link.data) == 30 * len(BLOCK))
         assert link.data == 30 * BLOCK
+
+
+async def test_a_driver_who_has_not_acknowledged_yet_is_sent_one_window() -> None:
+    """However much its kernel would take: others would fall behind whoever has only just begun to read."""
+    async with staged() as stage:
+        connection = await stage.connected()
+        ada, link = await stage.watching("ada")
+        stage.room.drive(ada, "take")
+        link.unread_bytes = 1
+        for _ in range(30):
+            connection.say(BLOCK)
+        await link.until(lambda: len(link.data) >= FAST_WINDOW_BYTES)
+        assert connection.taken < FAST_WINDOW_BYTES + 4 * len(BLOCK)
+        await stage.recording.until(lambda: len(stage.recording.data) == 30 * len(BLOCK))  # it was not waited for
+        assert len(link.data) < FAST_WINDOW_BYTES + 2 * len(BLOCK)
+        while len(link.data) < 30 * len(BLOCK):
+            acks(stage, ada, link)
+        assert link.data == 30 * BLOCK
+
+
+async def test_a_driver_who_never_acknowledges_sees_every_byte() -> None:
+    """Once nothing is under way to it and it said nothing, it is taken for a client that never will."""
+    async with staged() as stage:
+        connection = await stage.connected()
+        ada, link = await stage.watching("ada")
+        stage.room.drive(ada, "take")
+        for _ in range(200):
+            connection.say(BLOCK)
+        await link.until(lambda: len(link.data) == 200 * len(BLOCK))
+        assert link.data == 200 * BLOCK
+        assert not link.of("skip")
 
 
 async def test_a_driver_holds_the_program_back_only_while_it_reads() -> None:

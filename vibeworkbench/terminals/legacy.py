@@ -41,6 +41,10 @@ class Wire(Protocol):
         """Bytes that the kernel has not taken yet."""
         ...
 
+    def unacknowledged_bytes(self) -> int:
+        """Bytes that the kernel has and the other side's has not taken yet; 0 where nobody tells."""
+        ...
+
 
 class TerminadoLink:
     """A member whose output is text in JSON, and who is told what happens only in words between the program's.
@@ -57,6 +61,7 @@ class TerminadoLink:
         self._next = -1
         self.close = wire.close
         self.queued_bytes = wire.queued_bytes
+        self.unacknowledged_bytes = wire.unacknowledged_bytes
 
     def output(self, chunk: Chunk) -> asyncio.Future[None] | None:
         """The chunk is on its way as text; a character that it cuts waits for its other half."""

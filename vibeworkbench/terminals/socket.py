@@ -126,6 +126,7 @@ class RoomLink:
         self._frames = frames
         self.close = wire.close
         self.queued_bytes = wire.queued_bytes
+        self.unacknowledged_bytes = wire.unacknowledged_bytes
 
     def output(self, chunk: Chunk) -> asyncio.Future[None] | None:
         """The chunk's frame, which all members share, is on its way; done when the kernel has it all."""

@@ -16,18 +16,14 @@ from vibeworkbench.terminals import notices
 from vibeworkbench.terminals.model import Right, Size
 from vibeworkbench.terminals.ring import Chunk
 from vibeworkbench.terminals.stream import Stream
+from vibeworkbench.terminals.window import Window
 from vibeworkbench.web.roles import Caller
 
 QUEUED_BYTES = 262_144
 """Bytes in the process that the kernel has not taken, beyond which nothing more is sent."""
-FAST_WINDOW_BYTES = 1_000_000
-"""Bytes sent and not acknowledged, beyond which nothing more is sent."""
-SLOW_WINDOW_BYTES = 500_000
-"""The same for who takes less than ``FAST_RATE``: a key that stops a flood is felt within a second at 2 MB/s."""
-FAST_RATE = 4_000_000.0
-"""Bytes a second."""
-MEASURE_S = 0.1
-"""How long a viewer must have been busy for its rate to be known."""
+SILENCE_S = 0.4
+"""A viewer whose window is full, who never acknowledged anything and whose kernel has taken all for this long, never
+will. Less than the gate's patience, so that nobody is given up for it."""
 JUMP_BYTES = 131_072
 """Who is behind by more than this is sent to the head when the driver interrupts; a snapshot has less."""
 
@@ -55,6 +51,10 @@ class Link(Protocol):
 
     def queued_bytes(self) -> int:
         """Bytes given to it that the kernel has not taken yet."""
+        ...
+
+    def unacknowledged_bytes(self) -> int:
+        """Bytes that the kernel has and the other side's has not taken yet; 0 where nobody tells."""
         ...
 
 
@@ -99,13 +99,10 @@ class Viewer:
         self.is_healthy = False
         self.moved: Callable[[], None] = _nothing
         self._stream: Stream | None = None
-        self._acked = 0
-        self._acks = False
+        self._window = Window(acknowledges=not is_legacy)
+        self._silence: asyncio.TimerHandle | None = None
         self._former = 0
         self._queued = 0
-        self._window = FAST_WINDOW_BYTES
-        self._busy_since: float | None = None
-        self._busy_bytes = 0
         self._jumps = False
 
     # Beginning
@@ -125,7 +122,7 @@ class Viewer:
         """It gets what follows ``offset``, or a snapshot where that is another epoch's, is gone, or is yet to come."""
         self._attach(stream)
         if epoch == stream.epoch and stream.ring.base <= offset <= stream.stop:
-            self.cursor = self._acked = offset
+            self.cursor = self._window.acked = offset
             self.link.control(notices.sync(offset, "resume"))
         elif epoch == stream.epoch and offset < stream.ring.base:
             self.cursor = offset
@@ -137,7 +134,7 @@ class Viewer:
     def renew(self, stream: Stream) -> None:
         """The stream begins anew: what it was not sent is gone."""
         self._attach(stream)
-        self.cursor = self._acked = stream.ring.base
+        self.cursor = self._window.acked = stream.ring.base
         self.link.control(notices.sync(self.cursor, "tail"))
         self.pull()
 
@@ -152,13 +149,16 @@ class Viewer:
         self._stream = None
         self.is_healthy = False
         self.moved = _nothing
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
 
     def _attach(self, stream: Stream) -> None:
         self._stream = stream
         self.is_healthy = True
         self._jumps = False
         self._former = max(self._former, self.cursor)  # acknowledgements of what went before may be under way
-        self._busy_since = None
+        self._window.attach()
 
     # Sending
 
@@ -179,6 +179,8 @@ class Viewer:
         if self.cursor >= stop:
             self._jumps = False
             self.is_healthy = self._stream is not None
+        elif self._silence is None and not self._window.has_acknowledged and self._window.is_full(self.cursor):
+            self._silence = asyncio.get_running_loop().call_later(SILENCE_S, self._heard_nothing)
 
     def jump(self) -> None:
         """If it is behind, it goes on at the head as soon as it takes anything more."""
@@ -193,7 +195,7 @@ class Viewer:
     @property
     def taken(self) -> int:
         """Absolute offset of the first byte that it is not known to have taken."""
-        return self._acked if self._acks else self.cursor - self._queued
+        return self._window.acked if self._window.has_acknowledged else self.cursor - self._queued
 
     @property
     def lag_bytes(self) -> int:
@@ -207,11 +209,19 @@ class Viewer:
 
     def _has_room(self) -> bool:
         # Who never acknowledges anything (terminado's clients) is judged by what the kernel takes.
-        return self._queued < QUEUED_BYTES and (not self._acks or self.cursor - self._acked < self._window)
+        return self._queued < QUEUED_BYTES and not self._window.is_full(self.cursor)
+
+    def _heard_nothing(self) -> None:
+        self._silence = None
+        if self._stream is None or self._window.has_acknowledged:
+            return
+        # While its kernel has not taken what is under way, it may just not have come to read it.
+        self._window.acknowledges = bool(self._queued or self.link.unacknowledged_bytes())
+        self.pull()
+        self.moved()
 
     def _send(self, chunk: Chunk) -> None:
-        if self._busy_since is None:
-            self._busy_since, self._busy_bytes = asyncio.get_running_loop().time(), 0
+        self._window.sends(asyncio.get_running_loop().time())
         self.cursor = chunk.end
         try:
             written = self.link.output(chunk)
@@ -237,7 +247,7 @@ class Viewer:
 
     def _snapshot(self, stream: Stream) -> None:
         chunk = stream.screen.snapshot(stream.stop)
-        self._acked = chunk.offset
+        self._window.acked = chunk.offset
         self.link.control(notices.sync(chunk.offset, "snapshot", chunk.end))
         self.cursor = chunk.end
         if len(chunk):
@@ -267,25 +277,9 @@ class Viewer:
             if offset <= self._former:
                 return
             raise InvalidInput("ack: more than was sent.", field="offset", sent=self.cursor)
-        self._acks = True
-        if offset <= self._acked:
-            return
-        self._measure(offset - self._acked, now)
-        self._acked = offset
-        if offset == self.cursor:
-            self._busy_since = None
-        self.pull()
-        self.moved()
-
-    def _measure(self, count: int, now: float) -> None:
-        if self._busy_since is None:
-            return
-        self._busy_bytes += count
-        elapsed = now - self._busy_since
-        if elapsed >= MEASURE_S:
-            is_fast = self._busy_bytes >= FAST_RATE * elapsed
-            self._window = FAST_WINDOW_BYTES if is_fast else SLOW_WINDOW_BYTES
-            self._busy_since, self._busy_bytes = now, 0
+        if self._window.takes(offset, self.cursor, now):
+            self.pull()
+            self.moved()
 
 
 def _nothing() -> None:
