@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.terminals.test_screen import STREAM, screen_of
 from vibeworkbench.terminals.model import Size
 from vibeworkbench.terminals.ring import Ring
-from vibeworkbench.terminals.screen.drawing import ASKED_S, MOST_S, SHARE, Drawing, is_drawn_alike
+from vibeworkbench.terminals.screen.drawing import ASKED_S, MOST_S, Drawing, is_drawn_alike
 from vibeworkbench.terminals.screen.snapshot import Screen
 
 SIZE = Size(12, 60)
@@ -115,15 +115,17 @@ class Spent:
 
 
 def test_a_flood_is_left_out() -> None:
-    """Drawing takes its share and no more; what is shown after a flood is drawn, and all that follows."""
+    """Nothing of it is drawn once it is ahead; what is shown after it is, and all that follows."""
     ring = Ring(2**22)
     flood = b"".join(b"line %06d\r\n" % number for number in range(400_000))
-    spent = Spent()
+    spent, at_first_s = Spent(), 0.0
     drawing = Drawing(ring, SIZE, lambda stop: (stop - 10_000, b"\x1bc"), spent)
     for start in range(0, len(flood), 60_000):
         ring.append([flood[start : start + 60_000]])
         drawing.follow(ring.head, start / 40e6)
-    assert spent.spent_s < 2 * MOST_S + 2 * SHARE * len(flood) / 40e6
+        if start == 240_000:
+            at_first_s = spent.spent_s
+    assert spent.spent_s == at_first_s < 2 * MOST_S
     assert drawing.shown(ring.head) is None
     spent.step_s = 0.0
     for number, piece in enumerate((b"\r\n", FRAME, *batched(CHANGES[:150_000], 2_000))):

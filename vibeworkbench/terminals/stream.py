@@ -11,6 +11,8 @@ from vibeworkbench.terminals.recordings import Recording
 from vibeworkbench.terminals.ring import CHUNK_BYTES, Ring
 from vibeworkbench.terminals.screen.snapshot import Screen
 
+FULL_BYTES = CHUNK_BYTES - 4_096
+"""Nobody waits for more to be put together: what shells say comes in pieces of nearly as much."""
 QUIET_S = 0.002
 """Output that comes sooner than this after the last is put together with what follows."""
 SEEN_BYTES = 65_536
@@ -67,7 +69,7 @@ class Stream:
         """The shell said this; it is seen at once when all was quiet, else in a moment, with what follows."""
         self._pending.append(data)
         self._pending_bytes += len(data)
-        if self._pending_bytes >= CHUNK_BYTES or self._loop.time() - self._flushed_at >= QUIET_S:
+        if self._pending_bytes >= FULL_BYTES or self._loop.time() - self._flushed_at >= QUIET_S:
             self.flush()
         elif self._timer is None:
             self._timer = self._loop.call_at(self._flushed_at + QUIET_S, self.flush)

@@ -39,10 +39,11 @@ from .frames import (
 from .pace import Pace
 from .peer import Peer
 from .ring import Ring
-from .shell import AGAIN, Shell, send
+from .shell import AGAIN, READ_BYTES, Shell, send
 
-UNSENT_BYTES = OUTPUT_BYTES
-"""Output that may wait in the ring for the attached workbench before the shell is read no further."""
+UNSENT_BYTES = OUTPUT_BYTES - READ_BYTES
+"""Output that may wait in the ring for the attached workbench before the shell is read no further: it goes into one
+frame, whatever the last reading brings."""
 GATHER_S = 0.001
 """Under flood, output is gathered for so long before it is sent."""
 LOOK_S = 2.0
@@ -170,7 +171,7 @@ class Holder:
     # The shell
 
     def _listen(self) -> None:
-        until = self._ring.head + OUTPUT_BYTES
+        until = self._ring.head + UNSENT_BYTES
         while self._is_wanted() and self._ring.head < until:
             count = self._shell.read(self._ring.room(OUTPUT_BYTES))
             if count == AGAIN:

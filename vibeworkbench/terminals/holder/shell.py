@@ -14,6 +14,8 @@ from typing import NoReturn
 
 AGAIN = -1
 """Nothing to be read or written now."""
+READ_BYTES = 4_096
+"""A terminal gives no more at once, however much is asked for."""
 
 
 class CannotStart(Exception):

@@ -26,6 +26,8 @@ except ImportError:  # the extra is not installed
 
 BEHIND_BYTES = 65_536
 """Who is further behind goes on with what is shown now, and leaves out what was before it."""
+FLOOD_S = 0.01
+"""... once that much passed between two pieces of it: before, more comes than anybody could see."""
 SLICE_BYTES = 256
 """So much is drawn at a time at first, for a clear screen takes four bytes and as many cells as there are ..."""
 LARGEST_BYTES = 2_048
@@ -133,9 +135,10 @@ class Drawing:
         """
         passed_s, self._followed_at = max(0.0, now - self._followed_at), now
         self._allowed_s = min(MOST_S, self._allowed_s + passed_s * SHARE)
-        if self._allowed_s > 0:
+        is_far = self._is_far_from(stop)
+        if self._allowed_s > 0 and not (is_far and passed_s < FLOOD_S):
             began_s = self._spent_s()
-            if self._is_far_from(stop):
+            if is_far:
                 self._jump(stop)
             self._draw(stop, began_s + self._allowed_s)
             self._allowed_s -= self._spent_s() - began_s

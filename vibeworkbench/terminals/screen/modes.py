@@ -81,9 +81,12 @@ class Modes:
         data = self.rest + data if self.rest else data
         end = ground_cut(data)
         middle = max(0, end - HURRIED_BYTES) if hurried else 0
-        for found in _PRIVATE.finditer(data, 0, middle):
+        begin = data.find(b"\x1b", 0, end)
+        if begin < 0:  # as in most of what is much
+            begin = end
+        for found in _PRIVATE.finditer(data, begin, middle):
             self._sets_private(found["private"])
-        for found in _TRACKED.finditer(data, middle, end):
+        for found in _TRACKED.finditer(data, max(begin, middle), end):
             kind = found.lastgroup or ""
             self._ACT[kind](self, found[kind])
             if kind in {"reset", "soft"}:
