@@ -86,6 +86,22 @@ class Frames:
         """So many bytes were put there."""
         self._end += count
 
+    def more(self, kind: int, most: int) -> bytes:
+        """The bodies of the next frames that are there as a whole, while they are of this kind and not too much.
+
+        Args:
+            kind: What is wanted.
+            most: Bytes.
+        """
+        bodies = []
+        while self._end - self._start >= HEADER.size:
+            next_kind, length = HEADER.unpack_from(self._buffer, self._start)
+            if next_kind != kind or length > most or (found := self.taken()) is None:
+                break
+            bodies.append(found[1])
+            most -= length
+        return b"".join(bodies)
+
     def taken(self) -> tuple[int, bytes] | None:
         """The next frame's kind and body; ``None`` while it is not there as a whole.
 

@@ -26,8 +26,10 @@ except ImportError:  # the extra is not installed
 
 BEHIND_BYTES = 65_536
 """Who is further behind goes on with what is shown now, and leaves out what was before it."""
-FLOOD_S = 0.01
-"""... once that much passed between two pieces of it: before, more comes than anybody could see."""
+SEEN_BYTES_S = 250_000.0
+"""More than this is a flood, of which nobody sees each line; it is not drawn, for keys of others would wait meanwhile ..."""
+SEEN_BYTES = 131_072
+"""... though so much may come at once: a large screen that is painted anew."""
 SLICE_BYTES = 256
 """So much is drawn at a time at first, for a clear screen takes four bytes and as many cells as there are ..."""
 LARGEST_BYTES = 2_048
@@ -40,7 +42,7 @@ MOST_REPEATS = 999
 """A character is repeated no oftener at once."""
 SHARE = 0.02
 """Of a processor, for drawing what nobody asked for yet."""
-MOST_S = 0.004
+MOST_S = 0.002
 """Time for drawing is saved up to so much."""
 ASKED_S = 0.015
 """So long it may take where somebody asked for it; beyond that, the end of the output must do."""
@@ -107,6 +109,8 @@ class Drawing:
         self._spent_s = spent_s
         self._allowed_s = MOST_S
         self._followed_at = 0.0
+        self._followed = ring.head
+        self._unseen = 0.0
         self._is_known = False
         self.restart()
 
@@ -135,10 +139,11 @@ class Drawing:
         """
         passed_s, self._followed_at = max(0.0, now - self._followed_at), now
         self._allowed_s = min(MOST_S, self._allowed_s + passed_s * SHARE)
-        is_far = self._is_far_from(stop)
-        if self._allowed_s > 0 and not (is_far and passed_s < FLOOD_S):
+        unseen = max(0.0, self._unseen - passed_s * SEEN_BYTES_S) + max(0, stop - self._followed)
+        self._unseen, self._followed = min(2.0 * SEEN_BYTES, unseen), stop
+        if self._allowed_s > 0 and self._unseen <= SEEN_BYTES:
             began_s = self._spent_s()
-            if is_far:
+            if self._is_far_from(stop):
                 self._jump(stop)
             self._draw(stop, began_s + self._allowed_s)
             self._allowed_s -= self._spent_s() - began_s

@@ -129,7 +129,7 @@ class HeldConnection:
                 continue
             kind, body = found
             if kind == frames.OUTPUT:
-                return body
+                return body + self._frames.more(kind, frames.OUTPUT_BYTES - len(body))
             self._heard(kind, body)
         return b""
 
