@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 TYPED_S = 1.0
 """Somebody types as long as their last key is no longer ago."""
-PACE_BYTES_S = 1_000_000.0
+PACE_BYTES_S = 500_000.0
 """What a server reads of all floods together beside people's keys, without letting them feel it: programs take far more
 of a processor for what they print than we do."""
 LEAST_REST_S = 0.02

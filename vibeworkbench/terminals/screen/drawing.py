@@ -27,7 +27,7 @@ except ImportError:  # the extra is not installed
 BEHIND_BYTES = 65_536
 """Who is further behind goes on with what is shown now, and leaves out what was before it."""
 SEEN_BYTES_S = 250_000.0
-"""More than this is a flood, of which nobody sees each line; it is not drawn, for keys of others would wait meanwhile ..."""
+"""More is a flood, of which nobody sees each line; it is not drawn, for keys of others would wait meanwhile ..."""
 SEEN_BYTES = 131_072
 """... though so much may come at once: a large screen that is painted anew."""
 SLICE_BYTES = 256
