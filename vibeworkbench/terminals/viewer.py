@@ -221,7 +221,8 @@ class Viewer:
         self.moved()
 
     def _send(self, chunk: Chunk) -> None:
-        self._window.sends(asyncio.get_running_loop().time())
+        if self._window.is_idle:
+            self._window.wakes(asyncio.get_running_loop().time())
         self.cursor = chunk.end
         try:
             written = self.link.output(chunk)

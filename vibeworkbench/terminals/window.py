@@ -40,10 +40,14 @@ class Window:
         """Whether nothing more may be sent to a viewer who was sent all before ``cursor``."""
         return self.acknowledges and cursor - self.acked >= self._limit_bytes
 
-    def sends(self, now: float) -> None:
-        """Something is sent."""
-        if self._busy_since is None:
-            self._busy_since, self._busy_bytes = now, 0
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was sent is acknowledged, or nothing was."""
+        return self._busy_since is None
+
+    def wakes(self, now: float) -> None:
+        """Something is sent after nothing was under way."""
+        self._busy_since, self._busy_bytes = now, 0
 
     def takes(self, offset: int, cursor: int, now: float) -> bool:
         """Whether it is news that all before ``offset``, of what was sent before ``cursor``, has been parsed."""
