@@ -55,12 +55,25 @@ def test_a_workbench_that_takes_all_there_is_has_no_pace() -> None:
     assert pace.next_at <= now + 2 * FORGET_S
 
 
+def test_a_workbench_that_takes_nothing_for_long_keeps_its_pace() -> None:
+    """It did not take all there was: it rests."""
+    pace = Pace()
+    now = full(pace, 100_000) + 3 * FORGET_S
+    pace.sent(now, 5 * LEAST_BYTES, is_full=False)
+    assert not pace.read(now, 4_096)
+    pace.sent(now + FORGET_S / 2, 6 * LEAST_BYTES, is_full=True)
+    assert not pace.read(now + FORGET_S / 2, 4_096)
+    assert pace.next_at > now + FORGET_S / 2
+
+
 def test_once_slow_is_not_slow() -> None:
     """A workbench that was busy for a moment is read for as ever."""
     pace = Pace()
     now = full(pace, 100_000, rounds=2)
     assert pace.read(now, 4_096)
     pace.sent(now + LEAST_BYTES / (2 * FAST_BYTES_S), 2 * LEAST_BYTES, is_full=True)
+    pace.sent(now + 0.1, 2 * LEAST_BYTES, is_full=False)
+    pace.sent(now + 2 * FORGET_S, 2 * LEAST_BYTES, is_full=False)
     now = full(pace, 100_000, since=now + 2 * FORGET_S, rounds=2)
     assert pace.read(now, 4_096)
 

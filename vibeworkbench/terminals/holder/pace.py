@@ -9,7 +9,7 @@ FAST_BYTES_S = 1_500_000.0
 """A workbench that takes so much is not waited for."""
 LEAST_BYTES = 16_384
 """A pace is that at which so much was taken."""
-FORGET_S = 0.5
+FORGET_S = 1.0
 """After so long in which it took all there was, nothing is known any more."""
 AHEAD = 2.0
 """The shell is read so much faster than the workbench takes it: a pace that rises is followed."""
@@ -19,8 +19,9 @@ class Pace:
     """The pace of one workbench; it is known when it was slow twice: once, it may have been busy for a moment."""
 
     def __init__(self) -> None:
-        self._full_at = float("-inf")
-        self._full_bytes = 0
+        self._is_full = False
+        self._free_at = float("-inf")
+        self._full: tuple[float, int] | None = None
         self._bytes_s: float | None = None
         self._was_slow = False
         self.next_at = float("-inf")
@@ -34,19 +35,27 @@ class Pace:
             taken: Bytes that it was sent in all.
             is_full: Whether it took less than there was.
         """
-        if now - self._full_at > FORGET_S:
+        if is_full or self._is_full:  # until now it was
+            self._free_at = now
+        elif now - self._free_at > FORGET_S:
             self._forget()
-            if is_full:
-                self._full_at, self._full_bytes = now, taken
-        elif is_full and taken - self._full_bytes >= LEAST_BYTES and now > self._full_at:
-            bytes_s = (taken - self._full_bytes) / (now - self._full_at)
-            self._full_at, self._full_bytes = now, taken
-            if bytes_s >= FAST_BYTES_S:
-                self._forget()
-            elif self._was_slow:
-                self._bytes_s = bytes_s
-            else:
-                self._was_slow = True
+            self._full = None
+        self._is_full = is_full
+        if is_full and self._full is None:
+            self._full = now, taken
+        elif is_full and self._full is not None:
+            self._measure(now - self._full[0], taken - self._full[1], (now, taken))
+
+    def _measure(self, passed_s: float, count: int, full: tuple[float, int]) -> None:
+        if count < LEAST_BYTES or passed_s <= 0.0:
+            return
+        self._full = full
+        if count >= FAST_BYTES_S * passed_s:
+            self._forget()
+        elif self._was_slow:
+            self._bytes_s = count / passed_s
+        else:
+            self._was_slow = True
 
     def _forget(self) -> None:
         self._bytes_s, self._was_slow, self.next_at = None, False, float("-inf")

@@ -106,9 +106,13 @@ class Hiding:
         return shown
 
     def _whole_lines(self, text: str) -> str:
-        if not (self._given or self._in_key or self._suspicious([text])[0]):
-            return text
-        return "".join(self._shown(text.split("\n")[:-1]))
+        begun = ""
+        if self._given:  # only the first line is unlike the others: line by line, many take long
+            end = text.index("\n") + 1
+            begun, text = "".join(self._shown([text[: end - 1]])), text[end:]
+        if not (self._in_key or self._suspicious([text])[0]):
+            return begun + text
+        return begun + "".join(self._shown(text.split("\n")[:-1]))
 
     def _shown(self, lines: list[str]) -> Iterator[str]:
         for line, suspicious in zip(lines, self._suspicious(lines), strict=True):
