@@ -11,8 +11,8 @@ from vibeworkbench.terminals.recordings import Recording
 from vibeworkbench.terminals.ring import CHUNK_BYTES, Ring
 from vibeworkbench.terminals.screen.snapshot import Screen
 
-FULL_BYTES = CHUNK_BYTES - 4_096
-"""Nobody waits for more to be put together: what shells say comes in pieces of nearly as much."""
+FULL_BYTES = CHUNK_BYTES - 8_192
+"""Nobody waits for more to be put together: what shells say comes in pieces of a little more."""
 QUIET_S = 0.002
 """Output that comes sooner than this after the last is put together with what follows."""
 SEEN_BYTES = 65_536
