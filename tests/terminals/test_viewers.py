@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.terminals.stage import CollectingLink, ScriptedConnection, Stage, staged
 from vibeworkbench.errors import InvalidInput
 from vibeworkbench.terminals.model import Right
-from vibeworkbench.terminals.viewer import QUEUED_BYTES, Viewer
+from vibeworkbench.terminals.viewer import QUEUED_BYTES, SILENCE_S, Viewer
 from vibeworkbench.terminals.window import FAST_WINDOW_BYTES
 
 BLOCK = b"".join(b"%07d\n" % n for n in range(8_000))
@@ -60,6 +62,68 @@ async def test_a_driver_who_has_not_acknowledged_yet_is_sent_one_window() -> Non
         while len(link.data) < 30 * len(BLOCK):
             acks(stage, ada, link)
         assert link.data == 30 * BLOCK
+
+
+async def test_a_driver_who_never_acknowledges_on_a_slow_line_is_waited_for() -> None:
+    """What its kernel takes shows that it reads, though nothing more is sent to it meanwhile."""
+    async with staged() as stage:
+        connection = await stage.connected()
+        ada, link = await stage.watching("ada")
+        stage.room.drive(ada, "take")
+        link.unread_bytes = FAST_WINDOW_BYTES
+        for _ in range(200):
+            connection.say(BLOCK)
+        for _ in range(10):
+            await asyncio.sleep(0.1)
+            link.unread_bytes -= 100_000
+            assert ada.is_healthy
+            assert connection.taken < FAST_WINDOW_BYTES + 4 * len(BLOCK)
+        await link.until(lambda: len(link.data) == 200 * len(BLOCK))
+        assert link.data == 200 * BLOCK
+
+
+async def test_a_driver_whose_first_acknowledgement_is_of_little_is_waited_for() -> None:
+    """Its kernel had taken more than it has parsed: that is no step back."""
+    async with staged() as stage:
+        connection = await stage.connected()
+        ada, link = await stage.watching("ada")
+        stage.room.drive(ada, "take")
+        link.unread_bytes = 1
+        for _ in range(200):
+            connection.say(BLOCK)
+        await link.until(lambda: len(link.data) >= FAST_WINDOW_BYTES)
+        await asyncio.sleep(0.2)
+        for parsed in range(300_000, 800_000, 50_000):
+            stage.room.acked(ada, parsed)
+            await asyncio.sleep(0.1)
+            assert ada.is_healthy
+        assert connection.taken < 2 * FAST_WINDOW_BYTES
+        while link.position < 200 * len(BLOCK):
+            acks(stage, ada, link)
+            await asyncio.sleep(0)
+        assert link.data == 200 * BLOCK
+
+
+async def test_a_shell_that_begins_anew_says_nothing_about_its_driver() -> None:
+    """Who was not given the time to acknowledge is not taken for somebody who never does."""
+    async with staged() as stage:
+        connection = await stage.connected()
+        _, link = await stage.watching("ada")
+        for _ in range(17):
+            connection.say(BLOCK)
+        await link.until(lambda: len(link.data) >= FAST_WINDOW_BYTES)
+        link.unread_bytes = 1
+        connection.say(BLOCK)
+        await stage.recording.until(lambda: len(stage.recording.data) == 18 * len(BLOCK))
+        link.unread_bytes = 0
+        stage.room.restart()
+        again = await stage.connected("two")
+        await asyncio.sleep(2 * SILENCE_S)
+        link.unread_bytes = 1
+        for _ in range(30):
+            again.say(BLOCK)
+        await stage.recording.until(lambda: len(stage.recording.data) == 48 * len(BLOCK))
+        assert len(link.data) < FAST_WINDOW_BYTES + 2 * len(BLOCK)
 
 
 async def test_a_driver_who_never_acknowledges_sees_every_byte() -> None:

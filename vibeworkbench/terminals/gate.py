@@ -45,7 +45,7 @@ class Gate:
         self._opened.set()
         self._hurried = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._marks: dict[Viewer, int] = {}
+        self._marks: dict[Viewer, tuple[bool, int]] = {}
         self._is_held = False
         self.is_open = True
 
@@ -68,7 +68,7 @@ class Gate:
             return
         self._opened.clear()
         if self._timer is None and not self._is_held:
-            self._marks = {viewer: viewer.taken for viewer in self._viewers() if viewer.is_healthy}
+            self._marks = {viewer: viewer.standing for viewer in self._viewers() if viewer.is_healthy}
             self._timer = self._loop.call_later(PATIENCE_S, self._judge)
 
     async def opened(self) -> None:
@@ -118,8 +118,9 @@ class Gate:
     def _judge(self) -> None:
         self._timer = None
         driver = self._driver()
-        for viewer, mark in self._marks.items():
+        for viewer, (acknowledged, mark) in self._marks.items():
             enough = 1 if viewer is driver else PROGRESS_BYTES
-            if not viewer.is_current and viewer.taken - mark < enough:
+            acknowledges, taken = viewer.standing
+            if not viewer.is_current and acknowledges == acknowledged and taken - mark < enough:
                 viewer.is_healthy = False
         self.check()

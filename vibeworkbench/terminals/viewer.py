@@ -22,8 +22,8 @@ from vibeworkbench.web.roles import Caller
 QUEUED_BYTES = 262_144
 """Bytes in the process that the kernel has not taken, beyond which nothing more is sent."""
 SILENCE_S = 0.4
-"""A viewer whose window is full, who never acknowledged anything and whose kernel has taken all for this long, never
-will. Less than the gate's patience, so that nobody is given up for it."""
+"""How often a viewer whose window is full and who never acknowledged anything is looked at: one whose kernel has taken
+all by then never will. Less than the gate's patience."""
 JUMP_BYTES = 131_072
 """Who is behind by more than this is sent to the head when the driver interrupts; a snapshot has less."""
 
@@ -179,8 +179,8 @@ class Viewer:
         if self.cursor >= stop:
             self._jumps = False
             self.is_healthy = self._stream is not None
-        elif self._silence is None and not self._window.has_acknowledged and self._window.is_full(self.cursor):
-            self._silence = asyncio.get_running_loop().call_later(SILENCE_S, self._heard_nothing)
+        elif self._stream is not None and not self._window.has_acknowledged and self._window.is_full(self.cursor):
+            self._listen()
 
     def jump(self) -> None:
         """If it is behind, it goes on at the head as soon as it takes anything more."""
@@ -195,7 +195,16 @@ class Viewer:
     @property
     def taken(self) -> int:
         """Absolute offset of the first byte that it is not known to have taken."""
-        return self._window.acked if self._window.has_acknowledged else self.cursor - self._queued
+        window, sent = self._window, self.cursor - self._queued
+        if window.has_acknowledged:
+            return window.acked
+        # Nothing more is sent to it while its window is full: what its kernel takes meanwhile shows that it lives.
+        return max(window.acked, sent - self.link.unacknowledged_bytes()) if window.acknowledges else sent
+
+    @property
+    def standing(self) -> tuple[bool, int]:
+        """Whether it ever acknowledged anything, and what it has taken: before and after the first time, not alike."""
+        return self._window.has_acknowledged, self.taken
 
     @property
     def lag_bytes(self) -> int:
@@ -211,9 +220,13 @@ class Viewer:
         # Who never acknowledges anything (terminado's clients) is judged by what the kernel takes.
         return self._queued < QUEUED_BYTES and not self._window.is_full(self.cursor)
 
+    def _listen(self) -> None:
+        if self._silence is None:
+            self._silence = asyncio.get_running_loop().call_later(SILENCE_S, self._heard_nothing)
+
     def _heard_nothing(self) -> None:
         self._silence = None
-        if self._stream is None or self._window.has_acknowledged:
+        if self._stream is None or self._window.has_acknowledged or not self._window.is_full(self.cursor):
             return
         # While its kernel has not taken what is under way, it may just not have come to read it.
         self._window.acknowledges = bool(self._queued or self.link.unacknowledged_bytes())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vibeworkbench.terminals.holder.pace import AHEAD, FAST_BYTES_S, FORGET_S, LEAST_BYTES, Pace
+from vibeworkbench.terminals.holder.pace import AHEAD, FAST_BYTES_S, FORGET_S, LEAST_BYTES, MOST_REST_S, Pace
 
 
 def full(pace: Pace, bytes_s: float, *, since: float = 0.0, rounds: int = 4) -> float:
@@ -64,6 +64,25 @@ def test_a_workbench_that_takes_nothing_for_long_keeps_its_pace() -> None:
     pace.sent(now + FORGET_S / 2, 6 * LEAST_BYTES, is_full=True)
     assert not pace.read(now + FORGET_S / 2, 4_096)
     assert pace.next_at > now + FORGET_S / 2
+
+
+@pytest.mark.parametrize("held_s", [5.0, 600.0, 86_400.0])
+def test_a_held_program_goes_on_at_once(held_s: float) -> None:
+    """How long a workbench took nothing is no pace: nobody waits as long again."""
+    pace = Pace()
+    now = full(pace, 500_000) + held_s
+    pace.sent(now, 4 * LEAST_BYTES, is_full=True)
+    pace.read(now, 4_096)
+    assert pace.next_at - now <= MOST_REST_S
+
+
+def test_what_was_known_before_a_silence_is_forgotten() -> None:
+    """Though the workbench is full as soon as there is anything again."""
+    pace = Pace()
+    now = full(pace, 500_000)
+    pace.sent(now + 0.1, 4 * LEAST_BYTES, is_full=False)
+    pace.sent(now + 600, 5 * LEAST_BYTES, is_full=True)
+    assert pace.read(now + 600, 4_096)
 
 
 def test_once_slow_is_not_slow() -> None:

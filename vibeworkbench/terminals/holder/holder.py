@@ -43,7 +43,8 @@ from .shell import AGAIN, READ_BYTES, Shell, send
 
 UNSENT_BYTES = OUTPUT_BYTES - 2 * READ_BYTES
 """Output that may wait in the ring for the attached workbench before the shell is read no further: it goes into one
-frame, whatever the last reading brings, and that to a viewer on this machine in one segment of 65,483 bytes."""
+frame, whatever the last reading brings, and that goes to a viewer on this machine mostly in one segment (of at most
+65,483 bytes)."""
 GATHER_S = 0.001
 """Under flood, output is gathered for so long before it is sent."""
 LOOK_S = 2.0

@@ -9,6 +9,10 @@ FAST_BYTES_S = 1_500_000.0
 """A workbench that takes so much is not waited for."""
 LEAST_BYTES = 16_384
 """A pace is that at which so much was taken."""
+LEAST_BYTES_S = 16_384.0
+"""Nothing is slower."""
+MOST_REST_S = 0.1
+"""Whatever a pace seems to be, a key that the program answers is not kept waiting any longer."""
 FORGET_S = 1.0
 """After so long in which it took all there was, nothing is known any more."""
 AHEAD = 2.0
@@ -35,11 +39,11 @@ class Pace:
             taken: Bytes that it was sent in all.
             is_full: Whether it took less than there was.
         """
-        if is_full or self._is_full:  # until now it was
-            self._free_at = now
-        elif now - self._free_at > FORGET_S:
+        if not self._is_full and now - self._free_at > FORGET_S:
             self._forget()
             self._full = None
+        if is_full or self._is_full:  # it is, or was until now
+            self._free_at = now
         self._is_full = is_full
         if is_full and self._full is None:
             self._full = now, taken
@@ -50,6 +54,8 @@ class Pace:
         if count < LEAST_BYTES or passed_s <= 0.0:
             return
         self._full = full
+        if count < LEAST_BYTES_S * passed_s:
+            return  # it took nothing for a while, because somebody held the program: no pace at all
         if count >= FAST_BYTES_S * passed_s:
             self._forget()
         elif self._was_slow:
@@ -64,5 +70,5 @@ class Pace:
         """So much of the shell was read; whether more is to be read at once."""
         if self._bytes_s is None:
             return True
-        self.next_at = now + count / (AHEAD * self._bytes_s)
+        self.next_at = now + min(MOST_REST_S, count / (AHEAD * self._bytes_s))
         return False
