@@ -149,7 +149,7 @@ async def staged(
         ending.push_async_callback(asyncio.to_thread, database.close)
         await asyncio.to_thread(schema.upgrade, database.engine)
         registry, clock = CollectorRegistry(), Clock()
-        rooms = Rooms(database=database, settings=RoomSettings(), registry=registry)
+        rooms = Rooms(database=database, settings=RoomSettings(keep_days=36_500.0), registry=registry)
         ops = Ops(
             database=database,
             rooms=rooms,
