@@ -24,6 +24,17 @@ async def flooded(stage: Stage, connection: ScriptedConnection, blocks: int) -> 
     await stage.recording.until(lambda: len(stage.recording.data) == stop)
 
 
+async def driven(stage: Stage, blocks: int, *, unread: int = 0) -> tuple[ScriptedConnection, Viewer, CollectingLink]:
+    """Somebody drives whose kernel has so much not taken, while the program has that to say."""
+    connection = await stage.connected()
+    viewer, link = await stage.watching("ada")
+    stage.room.drive(viewer, "take")
+    link.unread_bytes = unread
+    for _ in range(blocks):
+        connection.say(BLOCK)
+    return connection, viewer, link
+
+
 def acks(stage: Stage, viewer: Viewer, link: CollectingLink) -> None:
     """It has parsed all it was sent."""
     stage.room.acked(viewer, link.position)
@@ -49,12 +60,7 @@ async def test_a_viewer_that_acknowledges_is_sent_one_window() -> None:
 async def test_a_driver_who_has_not_acknowledged_yet_is_sent_one_window() -> None:
     """However much its kernel would take: others would fall behind whoever has only just begun to read."""
     async with staged() as stage:
-        connection = await stage.connected()
-        ada, link = await stage.watching("ada")
-        stage.room.drive(ada, "take")
-        link.unread_bytes = 1
-        for _ in range(30):
-            connection.say(BLOCK)
+        connection, ada, link = await driven(stage, 30, unread=1)
         await link.until(lambda: len(link.data) >= FAST_WINDOW_BYTES)
         assert connection.taken < FAST_WINDOW_BYTES + 4 * len(BLOCK)
         await stage.recording.until(lambda: len(stage.recording.data) == 30 * len(BLOCK))  # it was not waited for
@@ -67,12 +73,7 @@ async def test_a_driver_who_has_not_acknowledged_yet_is_sent_one_window() -> Non
 async def test_a_driver_who_never_acknowledges_on_a_slow_line_is_waited_for() -> None:
     """What its kernel takes shows that it reads, though nothing more is sent to it meanwhile."""
     async with staged() as stage:
-        connection = await stage.connected()
-        ada, link = await stage.watching("ada")
-        stage.room.drive(ada, "take")
-        link.unread_bytes = FAST_WINDOW_BYTES
-        for _ in range(200):
-            connection.say(BLOCK)
+        connection, ada, link = await driven(stage, 200, unread=FAST_WINDOW_BYTES)
         for _ in range(10):
             await asyncio.sleep(0.1)
             link.unread_bytes -= 100_000
@@ -85,12 +86,7 @@ async def test_a_driver_who_never_acknowledges_on_a_slow_line_is_waited_for() ->
 async def test_a_driver_whose_first_acknowledgement_is_of_little_is_waited_for() -> None:
     """Its kernel had taken more than it has parsed: that is no step back."""
     async with staged() as stage:
-        connection = await stage.connected()
-        ada, link = await stage.watching("ada")
-        stage.room.drive(ada, "take")
-        link.unread_bytes = 1
-        for _ in range(200):
-            connection.say(BLOCK)
+        connection, ada, link = await driven(stage, 200, unread=1)
         await link.until(lambda: len(link.data) >= FAST_WINDOW_BYTES)
         await asyncio.sleep(0.2)
         for parsed in range(300_000, 800_000, 50_000):
@@ -129,11 +125,7 @@ async def test_a_shell_that_begins_anew_says_nothing_about_its_driver() -> None:
 async def test_a_driver_who_never_acknowledges_sees_every_byte() -> None:
     """Once nothing is under way to it and it said nothing, it is taken for a client that never will."""
     async with staged() as stage:
-        connection = await stage.connected()
-        ada, link = await stage.watching("ada")
-        stage.room.drive(ada, "take")
-        for _ in range(200):
-            connection.say(BLOCK)
+        _, _, link = await driven(stage, 200)
         await link.until(lambda: len(link.data) == 200 * len(BLOCK))
         assert link.data == 200 * BLOCK
         assert not link.of("skip")
